@@ -1,0 +1,1 @@
+"""The shapes of our data: what crosses a process, a file or a year. Imports nothing else of ours."""

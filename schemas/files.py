@@ -1,0 +1,48 @@
+"""Files on a local disk come to be whole or not at all: a hidden temporary, fsync, rename."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[BinaryIO]:
+    """Write a file that appears under its name only when the block ends without an error.
+
+    The temporary is `.<name>.<pid>.tmp` in the same folder, so the rename is atomic; on an error it is removed.
+    Raises OSError (a full disk, no permission) with nothing left under the final name that was not there before.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_parquet(table: pa.Table, file: BinaryIO) -> None:
+    """Write a table as Parquet such that equal tables give equal bytes (zstd, fixed row groups, no clock)."""
+    pq.write_table(table, file, compression="zstd", row_group_size=65_536, store_schema=True)

@@ -1,0 +1,62 @@
+"""A pair is one image URL and one text that a page put beside it; its key is identity, order and shard at once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+
+
+class TextSource(str, Enum):
+    """Where a text stood. The order of declaration is the order of trust: the first wins when one text has several."""
+
+    ALT = "alt"
+    TITLE = "title"
+    FIGCAPTION = "figcaption"
+    ARIA = "aria"
+    OG = "og"
+    JSONLD = "jsonld"
+    NEARBY = "nearby"
+    PAGE_TITLE = "page_title"
+    QUERY = "query"
+    KEYWORDS = "keywords"
+    LIST = "list"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+SOURCE_RANK: dict[str, int] = {str(source): rank for rank, source in enumerate(TextSource)}
+
+
+@dataclass(frozen=True, order=True)
+class Candidate:
+    """A picture and a text that one page puts beside it, before anything is fetched.
+
+    `image_url` is absolute; `text` is as the page has it, white space collapsed; `section` is the page's own
+    category ('' when it names none).
+    """
+
+    image_url: str
+    text: str
+    source: str
+    section: str = ""
+
+
+def pair_key(image_url: str, text: str) -> str:
+    """The key of a pair: 32 lower-case hex digits, the first 128 bits of sha256(image_url + newline + text).
+
+    >>> pair_key("https://a.example/1.jpg", "水煮牛肉")
+    '291265c8a522873dac98eb5b06d4d908'
+    """
+    digest = hashlib.sha256(f"{image_url}\n{text}".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:32]
+
+
+def shard_of(key: str, shards: int) -> int:
+    """The shard of a key among `shards`: contiguous ranges of keys, so shards in order are keys in order.
+
+    >>> shard_of("00000000" + "0" * 24, 4), shard_of("ffffffff" + "0" * 24, 4)
+    (0, 3)
+    """
+    return int(key[:8], 16) * shards >> 32

@@ -1,0 +1,91 @@
+"""Every signal that a recipe may name, by family: one measured column each, with its type, meaning and direction.
+
+`filters` computes what is declared here; a test holds the two together. A signal of a picture that does not decode
+has the value written at its column: width 0, NaN, ''. Null is never written: it would mean unmeasured.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.tables import LEDGER, PAIRS, column
+
+KEY = LEDGER.field("key")
+
+TEXT = pa.schema(
+    [
+        column("text_chars", pa.int32(), "characters in the text (code points)"),
+        column("text_han", pa.int32(), "Han characters in the text"),
+        column("text_han_ratio", pa.float32(), "Han characters among those that are not white space; 0 for none"),
+        column("text_script", pa.string(), "hans, hant, han (both alike), kana, hangul, latin, other or none"),
+        column("text_language", pa.string(), "ISO 639-1 code; und when nothing can be said"),
+        column("text_language_score", pa.float32(), "how sure the language is, 0 to 1", good="high"),
+        column("text_simplified", pa.string(), "the text in simplified characters (OpenCC t2s)"),
+        column("text_is_filename", pa.bool_(), "whether it reads like a file name or camera number: IMG_0001, 000.jpg"),
+        column("text_is_boilerplate", pa.bool_(), "whether it says nothing of the picture: 图片, 点击查看大图, image"),
+        column("text_repetition", pa.float32(), "share of its characters in repeated 3-grams, 0 to 1", good="low"),
+    ]
+)
+
+IMAGE = pa.schema(
+    [
+        column("image_decodes", pa.bool_(), "whether the picture decodes whole"),
+        column("image_width", pa.int32(), "width as shown, EXIF turning applied, in pixels; 0 when unreadable"),
+        column("image_height", pa.int32(), "height as shown, in pixels; 0 when unreadable"),
+        column("image_aspect", pa.float32(), "long side over short side; NaN when unreadable"),
+        column("image_pixels", pa.int64(), "width times height"),
+        column("image_bytes", pa.int64(), "length of the original file in bytes"),
+        column("image_format", pa.string(), "by content, lower case: jpeg, png, webp, gif …; '' when unreadable"),
+        column("image_frames", pa.int32(), "frames of an animation, 1 for a still; 0 when unreadable"),
+        column("image_orientation", pa.int32(), "the EXIF orientation, 1 to 8; 1 when absent"),
+        column("image_entropy", pa.float32(), "entropy of the grey histogram in bits, 0 to 8; NaN when unreadable"),
+        column("image_laplacian", pa.float32(), "variance of the grey Laplacian: sharpness", good="high"),
+        column("image_phash", pa.string(), "perceptual hash, 64 bits in 16 hex digits (imagehash.phash); '' if unread"),
+        column("image_sha256", pa.string(), "of the original bytes, 64 hex digits; the pair's image_id again"),
+        column("image_md5", pa.string(), "of the original bytes, 32 hex digits"),
+    ]
+)
+
+CORPUS = pa.schema(
+    [
+        column("text_repeats", pa.int64(), "pairs of this corpus with the very same text, itself included"),
+        column("image_repeats", pa.int64(), "pairs of this corpus with the very same picture bytes, itself included"),
+        column("image_cluster", pa.string(), "the smallest key among the pairs whose pictures are near-duplicates"),
+        column("image_match", pa.string(), "the key of the nearest other picture of the cluster; '' for a first"),
+        column("image_distance", pa.int32(), "bits of the perceptual hash between the two, 0 to 64; -1 for none"),
+        column("against_name", pa.string(), "the older release or test set that holds a near-duplicate; '' for none"),
+        column("against_id", pa.string(), "the picture there: its key, or its file name; '' for none"),
+        column("against_distance", pa.int32(), "bits of the perceptual hash between the two; -1 for none"),
+    ]
+)
+
+FAMILIES: dict[str, pa.Schema] = {"text": TEXT, "image": IMAGE, "corpus": CORPUS}
+"""What is stored together, in one file per shard under signals/<family>/, beside the key."""
+
+PAIR_SIGNALS: tuple[str, ...] = ("source", "site", "strong", "class")
+"""Columns of the pair itself that a recipe may name, as it names a signal."""
+
+
+def all_signals() -> dict[str, pa.Field]:
+    """Every name that a keep, a once or a base may use, with its field."""
+    fields = {name: PAIRS.field(name) for name in ("key", *PAIR_SIGNALS)}
+    for family in FAMILIES.values():
+        fields.update({field.name: field for field in family})
+    return fields
+
+
+def family_of(signal: str) -> str:
+    """The family whose files hold a signal; 'pairs' for the pair's own columns.
+
+    >>> family_of("image_width"), family_of("image_cluster"), family_of("strong")
+    ('image', 'corpus', 'pairs')
+    """
+    for name, family in FAMILIES.items():
+        if signal in family.names:
+            return name
+    return "pairs"
+
+
+def family_schema(family: str) -> pa.Schema:
+    """The schema of a family's file: the key first, then its signals."""
+    return pa.schema([KEY, *FAMILIES[family]])
