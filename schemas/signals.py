@@ -21,8 +21,16 @@ TEXT = pa.schema(
         column("text_language", pa.string(), "ISO 639-1 code; und when nothing can be said"),
         column("text_language_score", pa.float32(), "how sure the language is, 0 to 1", good="high"),
         column("text_simplified", pa.string(), "the text in simplified characters (OpenCC t2s)"),
-        column("text_is_filename", pa.bool_(), "whether it reads like a file name or camera number: IMG_0001, 000.jpg"),
-        column("text_is_boilerplate", pa.bool_(), "whether it says nothing of the picture: 图片, 点击查看大图, image"),
+        column(
+            "text_is_filename",
+            pa.bool_(),
+            "whether it reads like a file name or camera number: IMG_0001, 000.jpg",
+        ),
+        column(
+            "text_is_boilerplate",
+            pa.bool_(),
+            "whether it says nothing of the picture: 图片, 点击查看大图, image",
+        ),
         column("text_repetition", pa.float32(), "share of its characters in repeated 3-grams, 0 to 1", good="low"),
     ]
 )
@@ -38,9 +46,17 @@ IMAGE = pa.schema(
         column("image_format", pa.string(), "by content, lower case: jpeg, png, webp, gif …; '' when unreadable"),
         column("image_frames", pa.int32(), "frames of an animation, 1 for a still; 0 when unreadable"),
         column("image_orientation", pa.int32(), "the EXIF orientation, 1 to 8; 1 when absent"),
-        column("image_entropy", pa.float32(), "entropy of the grey histogram in bits, 0 to 8; NaN when unreadable"),
+        column(
+            "image_entropy",
+            pa.float32(),
+            "entropy of the grey histogram in bits, 0 to 8; NaN when unreadable",
+        ),
         column("image_laplacian", pa.float32(), "variance of the grey Laplacian: sharpness", good="high"),
-        column("image_phash", pa.string(), "perceptual hash, 64 bits in 16 hex digits (imagehash.phash); '' if unread"),
+        column(
+            "image_phash",
+            pa.string(),
+            "perceptual hash, 64 bits in 16 hex digits (imagehash.phash); '' if unread",
+        ),
         column("image_sha256", pa.string(), "of the original bytes, 64 hex digits; the pair's image_id again"),
         column("image_md5", pa.string(), "of the original bytes, 32 hex digits"),
     ]
@@ -49,11 +65,23 @@ IMAGE = pa.schema(
 CORPUS = pa.schema(
     [
         column("text_repeats", pa.int64(), "pairs of this corpus with the very same text, itself included"),
-        column("image_repeats", pa.int64(), "pairs of this corpus with the very same picture bytes, itself included"),
-        column("image_cluster", pa.string(), "the smallest key among the pairs whose pictures are near-duplicates"),
+        column(
+            "image_repeats",
+            pa.int64(),
+            "pairs of this corpus with the very same picture bytes, itself included",
+        ),
+        column(
+            "image_cluster",
+            pa.string(),
+            "the smallest key among the pairs whose pictures are near-duplicates",
+        ),
         column("image_match", pa.string(), "the key of the nearest other picture of the cluster; '' for a first"),
         column("image_distance", pa.int32(), "bits of the perceptual hash between the two, 0 to 64; -1 for none"),
-        column("against_name", pa.string(), "the older release or test set that holds a near-duplicate; '' for none"),
+        column(
+            "against_name",
+            pa.string(),
+            "the older release or test set that holds a near-duplicate; '' for none",
+        ),
         column("against_id", pa.string(), "the picture there: its key, or its file name; '' for none"),
         column("against_distance", pa.int32(), "bits of the perceptual hash between the two; -1 for none"),
     ]

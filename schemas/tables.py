@@ -38,13 +38,21 @@ LOG = pa.schema(
         column("bytes", pa.int64(), "length of the body after decoding, in bytes"),
         column("content_type", pa.string(), "the type sniffed from the bytes, else the header's; '' when unknown"),
         column("sha256", pa.string(), "of the body, 64 hex digits; '' when there is none"),
-        column("evidence", pa.string(), "JSON: each opt-out signal that was read, when, what it said, which decided"),
+        column(
+            "evidence",
+            pa.string(),
+            "JSON: each opt-out signal that was read, when, what it said, which decided",
+        ),
         column("redirects", pa.list_(pa.string()), "the URLs between url and final_url"),
         column("ip", pa.string(), "the numeric address that answered; '' when none did"),
         column("warc", pa.string(), "the WARC file that holds the response, relative to crawl/; '' when not kept"),
         column("offset", pa.int64(), "where the response's record begins in that file; -1 when not kept"),
         column("length", pa.int64(), "length of that record in the file; 0 when not kept"),
-        column("body_offset", pa.int64(), "where the body's own bytes begin (pictures only, stored plain); else -1"),
+        column(
+            "body_offset",
+            pa.int64(),
+            "where the body's own bytes begin (pictures only, stored plain); else -1",
+        ),
         column("round", pa.int32(), "the crawl round, from 0"),
     ]
 )
@@ -57,12 +65,20 @@ FOUND = pa.schema(
         column("page_url", pa.string(), "the page, after redirects"),
         column("site", pa.string(), "the origin of the seed that led to the page"),
         column("strong", pa.bool_(), "whether the seeds file calls the site a curated picture site"),
-        column("class", pa.string(), "the class that the seeds file or the page's own section gives; '' when neither"),
+        column(
+            "class",
+            pa.string(),
+            "the class that the seeds file or the page's own section gives; '' when neither",
+        ),
     ]
 )
 
 _PAIR = [
-    column("key", pa.string(), "the pair's identity: 32 hex digits, sha256(image_url, newline, text) cut to 128 bits"),
+    column(
+        "key",
+        pa.string(),
+        "the pair's identity: 32 hex digits, sha256(image_url, newline, text) cut to 128 bits",
+    ),
     column("image_url", pa.string(), "the picture's URL"),
     column("page_url", pa.string(), "the first page, in order of URL, that puts the two together"),
     column("text", pa.string(), "the text as the page has it, white space collapsed"),

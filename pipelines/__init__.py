@@ -1,0 +1,1 @@
+"""The verbs, as Beam transforms over files, and the command line."""

@@ -1,0 +1,185 @@
+"""Files on any Beam filesystem: a local path, s3://, gs:// or hdfs://.
+
+Every file that a verb writes appears whole or not at all. A Parquet file also carries the digest of what it was made
+from (`made_from`), so a verb that is run again knows which of its files are current without reading their inputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from schemas import files as local
+from schemas.errors import Damaged, WorkFailed
+
+_MADE_FROM = b"tuwen.made_from"
+T = TypeVar("T")
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path names another filesystem than the local one."""
+    return "://" in path
+
+
+def join(base: str, *parts: str) -> str:
+    """Join path parts on any filesystem."""
+    return str(FileSystems.join(base, *parts)) if is_remote(base) else str(Path(base, *parts))
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or folder of this name."""
+    return bool(FileSystems.exists(path)) if is_remote(path) else Path(path).exists()
+
+
+def listing(folder: str, suffix: str = "") -> list[str]:
+    """The names of the files in a folder that end so, sorted; hidden ones (temporaries) left out."""
+    if not is_remote(folder):
+        path = Path(folder)
+        names = [entry.name for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
+    else:
+        prefix = folder.rstrip("/") + "/"
+        matched = FileSystems.match([prefix + "*"])[0].metadata_list
+        names = [entry.path[len(prefix) :] for entry in matched if "/" not in entry.path[len(prefix) :]]
+    return sorted(name for name in names if name.endswith(suffix) and not name.startswith("."))
+
+
+def tree(folder: str) -> list[str]:
+    """Every file below a folder, as sorted paths relative to it with forward slashes; hidden ones left out."""
+    if not is_remote(folder):
+        root = Path(folder)
+        found = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+    else:
+        prefix = folder.rstrip("/") + "/"
+        found = [entry.path[len(prefix) :] for entry in FileSystems.match([prefix + "**"])[0].metadata_list]
+    return sorted(path for path in found if not path.rsplit("/", 1)[-1].startswith("."))
+
+
+def size(path: str) -> int:
+    """The length of a file in bytes."""
+    if not is_remote(path):
+        return Path(path).stat().st_size
+    return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
+
+
+def open_read(path: str) -> BinaryIO:
+    """Open a file for reading bytes, seekable, as it lies: nothing is decompressed."""
+    if not is_remote(path):
+        return Path(path).open("rb")
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)  # type: ignore[no-any-return]
+
+
+def read_bytes(path: str) -> bytes:
+    """All bytes of one file."""
+    with open_read(path) as file:
+        return file.read()
+
+
+@contextmanager
+def whole(path: str) -> Iterator[BinaryIO]:
+    """Write a file that appears under its name only when the block ends without an error.
+
+    On a local disk by temporary, fsync and rename. An object store publishes an object when the upload is complete;
+    there the bytes are collected first, so that an error in the block leaves nothing. Raises WorkFailed when the
+    disk is full or the place cannot be written to.
+    """
+    try:
+        if not is_remote(path):
+            with local.whole(path) as file:
+                yield file
+            return
+        buffer = io.BytesIO()
+        yield buffer
+        with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as out:
+            out.write(buffer.getbuffer())
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise WorkFailed(f"{path}: cannot be written ({why}); make room, then run the same command again") from error
+
+
+def write_json(path: str, value: Any) -> None:
+    """Write JSON that is the same bytes for the same value: sorted keys, UTF-8, one newline at the end."""
+    with whole(path) as file:
+        file.write(json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Sorted, indented JSON in UTF-8."""
+    return (json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
+
+
+def digest(*parts: str) -> str:
+    """One short name for what something was made from: 32 hex digits over its parts, in their order."""
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def write_table(path: str, table: pa.Table, made_from: str, **metadata: str) -> None:
+    """Write a Parquet file whole, with the digest of what it was made from and any more metadata of ours."""
+    ours = {f"tuwen.{name}".encode(): value.encode() for name, value in metadata.items()}
+    kept = {**(table.schema.metadata or {}), **ours, _MADE_FROM: made_from.encode()}
+    with whole(path) as file:
+        local.write_parquet(table.replace_schema_metadata(kept), file)
+
+
+def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet file of ours. Raises Damaged when it is missing or not whole."""
+    with _readable(path) as file:
+        return pq.read_table(file, columns=list(columns) if columns is not None else None)
+
+
+def read_batches(path: str, columns: Sequence[str] | None = None, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Stream a Parquet file of ours in batches of at most `rows`."""
+    with _readable(path) as file:
+        yield from pq.ParquetFile(file).iter_batches(rows, columns=list(columns) if columns is not None else None)
+
+
+def metadata(path: str) -> dict[str, str]:
+    """Our own metadata of a Parquet file, without the prefix, and `rows`. Raises Damaged when it is not whole."""
+    with _readable(path) as file:
+        footer = pq.ParquetFile(file).metadata
+    ours = {
+        name.decode().removeprefix("tuwen."): value.decode()
+        for name, value in (footer.metadata or {}).items()
+        if name.startswith(b"tuwen.")
+    }
+    return {**ours, "rows": str(footer.num_rows)}
+
+
+def made_from(path: str) -> str:
+    """The digest of what a Parquet file was made from; '' when it is missing or not whole."""
+    try:
+        return metadata(path).get("made_from", "")
+    except Damaged:
+        return ""
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[BinaryIO]:
+    try:
+        with open_read(path) as file:
+            yield file
+    except FileNotFoundError:
+        raise Damaged(f"{path}: missing; run the verb that writes it again") from None
+    except pa.ArrowInvalid as error:
+        raise Damaged(f"{path}: not a whole Parquet file ({error}); delete it and run its verb again") from None
+
+
+def remove(paths: Iterable[str]) -> None:
+    """Delete files; those that are gone already do not matter."""
+    for path in paths:
+        if exists(path):
+            FileSystems.delete([path])
+
+
+def only_missing(items: Iterable[T], path: Callable[[T], str], wanted: Callable[[T], str]) -> list[T]:
+    """Those items whose file is missing or was made from something else than is wanted now."""
+    return [item for item in items if made_from(path(item)) != wanted(item)]

@@ -1,0 +1,1 @@
+"""Recipes that come with Tuwen: data, one TOML file each. `schemas.recipe.load("wukong")` reads one."""
