@@ -1,0 +1,228 @@
+"""How a verb's Beam pipeline is run: here in one process or several, on Flink, or on Dataflow."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    StandardOptions,
+    TestOptions,
+    WorkerOptions,
+)
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipelines import options as beam_options
+from pipelines.processes import ProcessEnvironment
+from schemas import errors
+from schemas.errors import BadInput, TuwenError, WorkFailed
+
+RUNNERS = {"local": "FnApiRunner", "flink": "FlinkRunner", "dataflow": "DataflowRunner"}
+# Names under which Beam would run here in its own way; its default one may download a binary.
+LOCAL = {"fnapirunner", "directrunner", "direct", "switchingdirectrunner"}
+WATCH = 0.5  # seconds between two calls of `watch`: quick enough to look live, too slow to cost anything
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where a pipeline runs: `name` is local, flink or dataflow; `beam_args` go to Beam and win over the rest."""
+
+    name: str = "local"
+    workers: int = 1
+    beam_args: tuple[str, ...] = ()
+
+
+def run(
+    build: Callable[[beam.Pipeline], None],
+    *,
+    job: str,
+    engine: Engine,
+    watch: Callable[[], None] | None = None,
+) -> dict[str, int]:
+    """Build a pipeline with `build`, run it to its end and return the user counters' values by name.
+
+    `watch` is called twice a second from another thread while the job runs. A dry run returns {}.
+    Raises BadInput for options that Beam does not know or refuses; a TuwenError that a DoFn raised, as it was;
+    WorkFailed, in one line, for anything else that ends the job, with Beam's whole account as its cause.
+    KeyboardInterrupt passes. No process is left behind, whatever the end.
+    """
+    with _quiet():
+        pipeline = _pipeline(engine, job)
+        try:
+            build(pipeline)
+        except BaseException:
+            shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)  # Beam removes it only after a run
+            raise
+        try:
+            with _watched(watch):
+                result = pipeline.run()
+                result.wait_until_finish()
+        except Exception as error:
+            if _interrupted(error):
+                raise KeyboardInterrupt from error
+            raise failure(error, job) from error
+        if pipeline.options.view_as(TestOptions).dry_run:
+            return {}
+        return _counters(result)
+
+
+def _pipeline(engine: Engine, job: str) -> beam.Pipeline:
+    options = beam_options.parse(engine.beam_args)
+    if engine.name not in RUNNERS:
+        raise BadInput(f"engine {engine.name!r} is unknown: use one of {', '.join(RUNNERS)}")
+    if engine.workers < 1:
+        raise BadInput(f"--workers {engine.workers}: use 1 or more")
+    name = options.view_as(StandardOptions).runner or RUNNERS[engine.name]
+    try:
+        if name.lower().rsplit(".", 1)[-1] in LOCAL:
+            return beam.Pipeline(runner=_local(options, engine.workers), options=options)
+        _spread(options, engine.workers)
+        return beam.Pipeline(runner=name, options=options)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise BadInput(f"{job}: Beam refuses its options: {_line(str(error))}") from error
+
+
+def _local(options: PipelineOptions, workers: int) -> FnApiRunner:
+    if workers == 1:
+        return FnApiRunner()
+    options.view_as(DirectOptions).direct_num_workers = workers
+    return FnApiRunner(default_environment=ProcessEnvironment.of(options))
+
+
+def _spread(options: PipelineOptions, workers: int) -> None:
+    """Ask a cluster for `workers` at a time, unless Beam's own options say how many."""
+    chosen = options.get_all_options(drop_default=True)
+    if workers > 1 and "parallelism" not in chosen:
+        options.view_as(beam_options.PipelineOptions)._all_options["parallelism"] = workers
+    if workers > 1 and "num_workers" not in chosen:
+        options.view_as(WorkerOptions).num_workers = workers
+
+
+def _counters(result: beam.runners.runner.PipelineResult) -> dict[str, int]:
+    """The committed value of every user counter, summed over the steps that share its name."""
+    totals: dict[str, int] = {}
+    for counter in result.metrics().query()["counters"]:
+        if not counter.key.metric.namespace.startswith("dataflow/"):  # Dataflow's own stand among them
+            name = counter.key.metric.name
+            totals[name] = totals.get(name, 0) + int(counter.result or 0)
+    return dict(sorted(totals.items()))
+
+
+# A step's name that Beam adds to the message of whatever a DoFn raised.
+_STEP = re.compile(r" \[while running '(.*?)'\]", re.DOTALL)
+# The last line of a traceback of one of ours, in the text that a worker or a cluster sends.
+_OURS = re.compile(r"^schemas\.errors\.(\w+): (.*)$", re.MULTILINE)
+_NAMED = re.compile(r"[A-Z]\w*: ")
+
+
+def failure(error: BaseException, job: str) -> TuwenError:
+    """What `run` raises for Beam's `error`: our own exception that a DoFn raised, or WorkFailed in one line."""
+    if isinstance(error, TuwenError):
+        return type(error)(_STEP.sub("", str(error)))
+    text = str(error)
+    ours = _OURS.findall(text)
+    if ours:
+        name, message = ours[-1]
+        return getattr(errors, name, WorkFailed)(_STEP.sub("", message))
+    what = _innermost(text) if "Traceback (most recent call last)" in text else f"{type(error).__name__}: {text}"
+    step = _STEP.search(what)
+    what = _STEP.sub("", what)
+    inner = what.partition(": ")[2]
+    if what.startswith("RuntimeError: ") and step and _NAMED.match(inner):
+        what = inner  # Beam's wrapping of an exception whose message it could not add the step to
+    where = f"{job}, step {step[1]}" if step else job
+    return WorkFailed(f"{where}: {_line(what)}; --debug shows all, and the same command goes on from here")
+
+
+def _innermost(text: str) -> str:
+    """The exception, `Name: message`, that ends the last traceback in `text`."""
+    lines = iter(text.rpartition("Traceback (most recent call last)")[2].splitlines()[1:])
+    said: list[str] = []
+    for line in lines:
+        if said and (not line.strip() or line.startswith("\tat ")):  # the end, or Java's own stack
+            break
+        if said or (line and not line.startswith(" ")):
+            said.append(line)
+    return " ".join(said) or text
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether a KeyboardInterrupt inside a DoFn is what Beam turned into `error`."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextlib.contextmanager
+def _watched(watch: Callable[[], None] | None) -> Iterator[None]:
+    if watch is None:
+        yield
+        return
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(WATCH):
+            watch()
+
+    watcher = threading.Thread(target=look, name="watch", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+NOISY = ("apache_beam", "google", "grpc", "oauth2client", "urllib3", "botocore", "boto3")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Beam logs off the terminal, unless it is asked for; what matters of it is in the exception."""
+    root = logging.getLogger()
+    if os.environ.get("TUWEN_DEBUG") == "1" or root.isEnabledFor(logging.DEBUG):
+        yield
+        return
+
+    def ours(record: logging.LogRecord) -> bool:
+        return False  # Beam logs much on the root logger itself; we never do
+
+    loggers = {name: logging.getLogger(name) for name in NOISY}
+    levels = {name: logger.level for name, logger in loggers.items()}
+    hook = threading.excepthook
+    root.addFilter(ours)
+    for logger in loggers.values():
+        logger.setLevel(logging.CRITICAL + 1)
+    threading.excepthook = lambda args: None if _is_beams(args.thread) else hook(args)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(apache_beam|google|grpc)(\.|$)")
+            yield
+    finally:
+        threading.excepthook = hook
+        for name, logger in loggers.items():
+            logger.setLevel(levels[name])
+        root.removeFilter(ours)
+
+
+def _is_beams(thread: threading.Thread | None) -> bool:
+    """Whether `thread` is one of Beam's readers of a connection, which raise when the other end is gone."""
+    return thread is not None and thread.name.startswith(("beam_", "read_grpc", "forward_grpc", "Thread-"))
