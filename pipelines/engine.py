@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 import re
 import shutil
-import threading
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -20,17 +16,18 @@ from apache_beam.options.pipeline_options import (
     TestOptions,
     WorkerOptions,
 )
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from pipelines import options as beam_options
 from pipelines.processes import ProcessEnvironment
+from pipelines.progress import repeating
+from pipelines.quiet import quiet
 from schemas import errors
 from schemas.errors import BadInput, TuwenError, WorkFailed
 
 RUNNERS = {"local": "FnApiRunner", "flink": "FlinkRunner", "dataflow": "DataflowRunner"}
 # Names under which Beam would run here in its own way; its default one may download a binary.
 LOCAL = {"fnapirunner", "directrunner", "direct", "switchingdirectrunner"}
-WATCH = 0.5  # seconds between two calls of `watch`: quick enough to look live, too slow to cost anything
 
 
 @dataclass(frozen=True)
@@ -51,12 +48,13 @@ def run(
 ) -> dict[str, int]:
     """Build a pipeline with `build`, run it to its end and return the user counters' values by name.
 
-    `watch` is called twice a second from another thread while the job runs. A dry run returns {}.
+    `watch` is called twice a second from another thread while the job runs, and once when it has ended well;
+    what it raises is raised then. A dry run returns {}.
     Raises BadInput for options that Beam does not know or refuses; a TuwenError that a DoFn raised, as it was;
     WorkFailed, in one line, for anything else that ends the job, with Beam's whole account as its cause.
     KeyboardInterrupt passes. No process is left behind, whatever the end.
     """
-    with _quiet():
+    with quiet():
         pipeline = _pipeline(engine, job)
         try:
             build(pipeline)
@@ -64,9 +62,9 @@ def run(
             shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)  # Beam removes it only after a run
             raise
         try:
-            with _watched(watch):
+            with repeating(watch) if watch else contextlib.nullcontext():
                 result = pipeline.run()
-                result.wait_until_finish()
+                result.wait_until_finish()  # type: ignore[no-untyped-call]
         except Exception as error:
             if _interrupted(error):
                 raise KeyboardInterrupt from error
@@ -103,7 +101,7 @@ def _spread(options: PipelineOptions, workers: int) -> None:
     """Ask a cluster for `workers` at a time, unless Beam's own options say how many."""
     chosen = options.get_all_options(drop_default=True)
     if workers > 1 and "parallelism" not in chosen:
-        options.view_as(beam_options.PipelineOptions)._all_options["parallelism"] = workers
+        options._all_options["parallelism"] = workers
     if workers > 1 and "num_workers" not in chosen:
         options.view_as(WorkerOptions).num_workers = workers
 
@@ -111,7 +109,7 @@ def _spread(options: PipelineOptions, workers: int) -> None:
 def _counters(result: beam.runners.runner.PipelineResult) -> dict[str, int]:
     """The committed value of every user counter, summed over the steps that share its name."""
     totals: dict[str, int] = {}
-    for counter in result.metrics().query()["counters"]:
+    for counter in result.metrics().query()["counters"]:  # type: ignore[no-untyped-call]
         if not counter.key.metric.namespace.startswith("dataflow/"):  # Dataflow's own stand among them
             name = counter.key.metric.name
             totals[name] = totals.get(name, 0) + int(counter.result or 0)
@@ -169,60 +167,3 @@ def _interrupted(error: BaseException | None) -> bool:
         seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
-
-
-@contextlib.contextmanager
-def _watched(watch: Callable[[], None] | None) -> Iterator[None]:
-    if watch is None:
-        yield
-        return
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(WATCH):
-            watch()
-
-    watcher = threading.Thread(target=look, name="watch", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-
-
-NOISY = ("apache_beam", "google", "grpc", "oauth2client", "urllib3", "botocore", "boto3")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what Beam logs off the terminal, unless it is asked for; what matters of it is in the exception."""
-    root = logging.getLogger()
-    if os.environ.get("TUWEN_DEBUG") == "1" or root.isEnabledFor(logging.DEBUG):
-        yield
-        return
-
-    def ours(record: logging.LogRecord) -> bool:
-        return False  # Beam logs much on the root logger itself; we never do
-
-    loggers = {name: logging.getLogger(name) for name in NOISY}
-    levels = {name: logger.level for name, logger in loggers.items()}
-    hook = threading.excepthook
-    root.addFilter(ours)
-    for logger in loggers.values():
-        logger.setLevel(logging.CRITICAL + 1)
-    threading.excepthook = lambda args: None if _is_beams(args.thread) else hook(args)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"(apache_beam|google|grpc)(\.|$)")
-            yield
-    finally:
-        threading.excepthook = hook
-        for name, logger in loggers.items():
-            logger.setLevel(levels[name])
-        root.removeFilter(ours)
-
-
-def _is_beams(thread: threading.Thread | None) -> bool:
-    """Whether `thread` is one of Beam's readers of a connection, which raise when the other end is gone."""
-    return thread is not None and thread.name.startswith(("beam_", "read_grpc", "forward_grpc", "Thread-"))

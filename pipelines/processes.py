@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import json
-import logging
 import subprocess
 import sys
 import threading
@@ -25,6 +24,9 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
     WorkerHandler,
 )
 from apache_beam.transforms.environments import Environment, python_sdk_capabilities
+
+from pipelines import worker
+from pipelines.quiet import debugging
 
 URN = "tuwen:env:process:v1"
 LAST_WORDS = 64 << 10  # bytes of a worker's stderr that are kept: a deep traceback is a tenth of that
@@ -45,15 +47,14 @@ class ProcessEnvironment(Environment):
     def of(options: PipelineOptions) -> ProcessEnvironment:
         """The environment whose processes see `options` and import what this process can import."""
         chosen = {k: v for k, v in options.get_all_options(drop_default=True).items() if v is not None}
-        debug = logging.getLogger().isEnabledFor(logging.DEBUG)
-        chosen.setdefault("default_sdk_harness_log_level", "DEBUG" if debug else "WARNING")
+        chosen.setdefault("default_sdk_harness_log_level", "DEBUG" if debugging() else "WARNING")
         return ProcessEnvironment(json.dumps({"path": sys.path, "options": chosen}).encode())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ProcessEnvironment) and super().__eq__(other) and self.setup == other.setup
+        return isinstance(other, ProcessEnvironment) and self.setup == other.setup
 
     def __hash__(self) -> int:
-        return hash((super().__hash__(), self.setup))
+        return hash(self.setup)
 
     def to_runner_api_parameter(self, context: Any) -> tuple[str, bytes]:
         return URN, self.setup
@@ -116,13 +117,13 @@ class ProcessHandler(GrpcWorkerHandler):
         self._last_words: collections.deque[bytes] = collections.deque()
         self._closing = False
         # The server makes one of Beam's connections for a worker id that it has not seen; ours takes its place.
-        self.control_conn = Line(self._kill)
+        self.control_conn = self._line = Line(self._kill)
         grpc_server.control_handler._connections_by_worker_id[self.worker_id] = self.control_conn
 
     def start_worker(self) -> None:
-        debug = logging.getLogger().isEnabledFor(logging.DEBUG)
+        debug = debugging()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.worker"],
+            [sys.executable, worker.__file__],  # by path: it is told where to import from
             stdin=subprocess.PIPE,
             stdout=None if debug else subprocess.PIPE,
             stderr=None if debug else subprocess.STDOUT,
@@ -147,7 +148,7 @@ class ProcessHandler(GrpcWorkerHandler):
     def close(self) -> None:
         """End the worker: with its DoFns torn down when it has answered all, at once when the run has failed."""
         self._closing = True
-        if self.control_conn.waits():
+        if self._line.waits():
             self._kill()
         late = threading.Timer(TEARDOWN, self._kill)
         late.daemon = True
@@ -188,7 +189,7 @@ class ProcessHandler(GrpcWorkerHandler):
         listener.join(1.0)  # a child of the worker may hold the pipe open; its words are not needed
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         words = b"".join(self._last_words).decode(errors="replace")
-        self.control_conn.fail(
+        self._line.fail(
             f"{words}\nschemas.errors.WorkFailed: worker process {self._process.pid} {how}"
             " (out of memory, or ended by hand?); run the same command again, with fewer --workers"
             " if memory is short\n"
