@@ -1,0 +1,234 @@
+"""pack: the kept pairs of a ledger as WebDataset shards, each a tar, its statistics and its Parquet.
+
+Only small rows cross a shuffle, grouped by the shard that they go to; each picture is then read once, by its place.
+A shard's bytes depend on its pairs, their signals, their verdicts and the packing, in whatever order they come.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import apache_beam as beam
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines import files
+from pipelines import shards as raw
+from pipelines.corpus import Corpus, shard_name
+from pipelines.engine import Engine, run
+from pipelines.resize import Packing
+from pipelines.sample import Row, Shards, out_already, write_shard
+from schemas import manifest
+from schemas.errors import BadInput, Damaged
+from schemas.pair import shard_of
+from schemas.recipe import Recipe
+from schemas.signals import FAMILIES
+from schemas.tables import PAIRS
+
+__all__ = ["Pack", "Packing", "clock", "pack", "packed", "sealed", "sweep"]
+
+TIERS = ("weak", "strong", "base")
+
+
+def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packing: Packing) -> dict[str, int]:
+    """Write the shards of releases/<recipe>-<version>/.
+
+    Returns how many samples lie in `weak`, `strong` and `base`, how many `shards` there are, and how many pairs
+    `failed` to be packed. Does nothing where all is current; removes what an older ledger left.
+    Raises BadInput for a version that is none or is out with other pairs, Damaged for a picture that was altered.
+    """
+    check_version(version)
+    names, folder = corpus.shards(), corpus.release(recipe.name, version)
+    raw.need(corpus, list(FAMILIES))
+    need_ledger(corpus, recipe)
+    sweep(folder)
+    counted = run(lambda pipeline: pipeline | Count(corpus, recipe.name, names), job="pack", engine=engine)
+    plan = {tier: _shards_for(counted, tier, packing) for tier in TIERS}
+    out = sealed(folder)
+    wanted = {f"{tier}/{shard_name(number)}" for tier, count in plan.items() for number in range(count)}
+    if out and {f"{name}.tar" for name in wanted} != {path for path in out if path.endswith(".tar")}:
+        raise out_already(folder)
+    shards = Shards(corpus, folder, packing, clock(corpus), out)
+    run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
+    _remove_stale(folder, wanted)
+    return _write_sizes(folder, plan)
+
+
+class Count(beam.PTransform):
+    """Raw shards -> counters of the pairs and the bytes of each tier."""
+
+    def __init__(self, corpus: Corpus, recipe: str, names: list[str]) -> None:
+        super().__init__()
+        self.corpus, self.recipe, self.names = corpus, recipe, names
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        shards = pbegin | "shards" >> beam.Create(self.names, reshuffle=True)
+        return shards | "count" >> beam.Map(count, self.corpus, self.recipe)
+
+
+class Pack(beam.PTransform):
+    """Raw shards -> release shards; `plan` says how many each tier has."""
+
+    def __init__(self, recipe: str, names: list[str], plan: dict[str, int], shards: Shards) -> None:
+        super().__init__()
+        self.recipe, self.names, self.plan, self.shards = recipe, names, plan, shards
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        every = [(f"{tier}/{shard_name(n)}", None) for tier, number in self.plan.items() for n in range(number)]
+        rows = (
+            pbegin
+            | "shards" >> beam.Create(self.names, reshuffle=True)
+            | "rows" >> beam.FlatMap(rows_of, self.shards.corpus, self.recipe, self.plan)
+        )
+        outputs = pbegin | "every shard" >> beam.Create(every)
+        return (
+            (rows, outputs) | beam.Flatten() | "by shard" >> beam.GroupByKey() | "write" >> beam.Map(write, self.shards)
+        )
+
+
+def count(shard: str, corpus: Corpus, recipe: str) -> None:
+    """Count the pairs and the bytes of their pictures in each tier of one raw shard."""
+    ledger = _ledger(corpus, recipe, shard)
+    lengths = files.read_table(corpus.pairs(shard), ["length"]).column("length")
+    masks = {tier: pc.equal(ledger.column("tier"), tier) for tier in ("weak", "strong")}
+    for tier, mask in {**masks, "base": ledger.column("base")}.items():
+        beam.metrics.Metrics.counter("pack", f"{tier} pairs").inc(pc.sum(mask).as_py() or 0)
+        beam.metrics.Metrics.counter("pack", f"{tier} bytes").inc(pc.sum(lengths.filter(mask)).as_py() or 0)
+
+
+def rows_of(shard: str, corpus: Corpus, recipe: str, plan: dict[str, int]) -> Iterator[tuple[str, Row]]:
+    """The kept pairs of one raw shard with all that is known of them, each by every shard that it goes to."""
+    ledger = _ledger(corpus, recipe, shard)
+    names = [*PAIRS.names, *(name for family in FAMILIES.values() for name in family.names)]
+    table = raw.read(corpus, shard, names)
+    for name in ("class", "tier", "base"):
+        column = ledger.column(name)
+        at = table.schema.get_field_index(name)
+        table = table.append_column(name, column) if at < 0 else table.set_column(at, name, column)
+    for row in table.filter(pc.not_equal(table.column("tier"), "")).to_pylist():
+        for tier in (row["tier"], *(["base"] if row["base"] else [])):
+            yield f"{tier}/{shard_name(shard_of(row['key'], plan[tier]))}", row
+
+
+def write(group: tuple[str, Iterable[Row | None]], shards: Shards) -> None:
+    """Write one shard from its name and its rows."""
+    name, rows = group
+    write_shard(name, rows, shards)
+
+
+def _ledger(corpus: Corpus, recipe: str, shard: str) -> pa.Table:
+    path = corpus.ledger(recipe, shard)
+    table = files.read_table(path)
+    if not table.column("key").equals(files.read_table(corpus.pairs(shard), ["key"]).column("key")):
+        raise Damaged(f"{path}: not the rows of its pairs; run: tuwen judge {corpus.root} --recipe {recipe}")
+    return table
+
+
+def need_ledger(corpus: Corpus, recipe: Recipe) -> None:
+    """Raise BadInput with the command to run where a shard was not judged."""
+    for shard in corpus.shards():
+        if not files.exists(corpus.ledger(recipe.name, shard)):
+            way = f"run: tuwen judge {corpus.root} --recipe {recipe.name}"
+            raise BadInput(f"{corpus.ledger(recipe.name, shard)}: not there yet; {way}")
+
+
+def check_version(version: str) -> None:
+    """Raise BadInput for a version that is not three numbers."""
+    if not re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", version):
+        raise BadInput(f"--version {version}: use three numbers, as 1.0.0")
+
+
+def clock(corpus: Corpus) -> tuple[float, float]:
+    """When the first and the last fetch of the crawl began, in seconds since 1970, from the footers of its log."""
+    times: list[datetime] = []
+    for name in files.listing(corpus.crawl("log"), ".parquet"):
+        with files.open_read(corpus.crawl("log", name)) as file:
+            footer = pq.ParquetFile(file).metadata
+            at = footer.schema.names.index("started")  # no list stands before it, so leaves and columns agree
+            groups = (footer.row_group(number).column(at).statistics for number in range(footer.num_row_groups))
+            times += [time for group in groups if group and group.has_min_max for time in (group.min, group.max)]
+    if not times:
+        raise BadInput(f"{corpus.crawl('log')}: no fetch in it; run: tuwen crawl --seeds … --out {corpus.root}")
+    return min(times).timestamp(), max(times).timestamp()
+
+
+def sealed(folder: str) -> dict[str, str]:
+    """The digest of every file of a release that is out; {} when there is none yet."""
+    path = files.join(folder, "manifest.json")
+    if not files.exists(path):
+        return {}
+    try:
+        return {name: file.sha256 for name, file in manifest.decode(files.read_bytes(path)).files.items()}
+    except msgspec.DecodeError as error:
+        raise Damaged(f"{path}: not a manifest ({error}); delete it and run: tuwen release") from None
+
+
+def packed(folder: str, tier: str) -> list[str]:
+    """The names of a tier's shards that are whole, in order: weak/00000 …"""
+    return [f"{tier}/{name.removesuffix('.parquet')}" for name in files.listing(files.join(folder, tier), ".parquet")]
+
+
+def sweep(folder: str) -> None:
+    """Remove the temporaries that killed processes left in a local folder; those of living ones stay."""
+    if files.is_remote(folder):
+        return  # an object store publishes whole objects only
+    for path in Path(folder).rglob(".*.tmp"):
+        found = re.fullmatch(r"\..+\.(\d+)\.tmp", path.name)
+        if found and not _lives(int(found[1])):
+            path.unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid()  # at the start of a verb this very process writes nothing yet
+
+
+def _shards_for(counted: dict[str, int], tier: str, packing: Packing) -> int:
+    """As many shards as keep each below both bounds on average; none for no pairs."""
+    pairs, total = counted.get(f"{tier} pairs", 0), counted.get(f"{tier} bytes", 0)
+    return max(-(-pairs // packing.samples_per_shard), -(-total // packing.bytes_per_shard)) if pairs else 0
+
+
+def _remove_stale(folder: str, wanted: set[str]) -> None:
+    """Remove shards that are not wanted any more, and the folder of a tier that is left without any."""
+    for tier in TIERS:
+        place = files.join(folder, tier)
+        for name in files.listing(place):
+            if name != "sizes.json" and f"{tier}/{_stem(name)}" not in wanted:
+                files.remove([files.join(place, name)])
+        if not any(name.startswith(f"{tier}/") for name in wanted):
+            files.remove([files.join(place, "sizes.json")])
+            if not files.is_remote(place):
+                with contextlib.suppress(OSError):  # it was never there, or holds something of the user's
+                    Path(place).rmdir()
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"(_stats\.json|\.tar|\.parquet)$", "", name)
+
+
+def _write_sizes(folder: str, plan: dict[str, int]) -> dict[str, int]:
+    """Write sizes.json beside the tars of each tier; returns what `pack` returns."""
+    totals = {**dict.fromkeys(TIERS, 0), "shards": sum(plan.values()), "failed": 0}
+    for tier in (tier for tier in TIERS if plan[tier]):
+        said = {name: files.metadata(files.join(folder, f"{name}.parquet")) for name in packed(folder, tier)}
+        sizes = {f"{name.removeprefix(tier + '/')}.tar": int(one["samples"]) for name, one in said.items()}
+        totals[tier] = sum(sizes.values())
+        if tier != "base":  # whose pairs are counted in the others already
+            totals["failed"] += sum(int(one["rows"]) for one in said.values()) - totals[tier]
+        path = files.join(folder, tier, "sizes.json")
+        if not files.exists(path) or files.read_bytes(path) != files.json_bytes(sizes):
+            files.write_json(path, sizes)
+    return totals

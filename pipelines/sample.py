@@ -1,0 +1,204 @@
+"""One shard of a release: its tar, its statistics and its Parquet, written from the small rows of its pairs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines import files
+from pipelines.corpus import Corpus
+from pipelines.resize import Packed, Packing, picture
+from pipelines.tars import Hashed, Writer
+from schemas.errors import BadInput, Damaged
+from schemas.signals import FAMILIES
+from schemas.tables import column
+
+Row = dict[str, Any]
+
+IMG2DATASET = [
+    column("url", pa.string(), "the picture's URL"),
+    column("caption", pa.string(), "the text"),
+    column("key", pa.string(), "the pair's key: the name of its members in the tar"),
+    column("status", pa.string(), "success, or failed_to_resize for a picture that could not be packed"),
+    column("error_message", pa.string(), "why it could not; null for a success", nullable=True),
+    column("width", pa.int32(), "width as packed, in pixels; 0 for a failure"),
+    column("height", pa.int32(), "height as packed, in pixels; 0 for a failure"),
+    column("original_width", pa.int32(), "width of the original as shown, in pixels"),
+    column("original_height", pa.int32(), "height of the original as shown, in pixels"),
+    column("sha256", pa.string(), "of the picture's original bytes, 64 hex digits"),
+    column("md5", pa.string(), "of the picture's original bytes, 32 hex digits"),
+    column("uid", pa.string(), "the key again, under DataComp's name"),
+]
+OURS = [
+    column("page_url", pa.string(), "the first page, in order of URL, that puts the two together"),
+    column("source", pa.string(), "where the text stood"),
+    column("site", pa.string(), "the origin of the seed that led to the page"),
+    column("strong", pa.bool_(), "whether the site is a curated picture site"),
+    column("class", pa.string(), "the class given by the source, 'other' when it gives none"),
+    column("tier", pa.string(), "weak or strong"),
+    column("base", pa.bool_(), "whether the pair is in the base subset"),
+]
+PACKED = [
+    column("reencoded", pa.string(), "'' when the pixels are untouched, else resize, orientation, format or structure"),
+    column("tar_offset", pa.int64(), "where the picture's tar header begins; -1 for a failure"),
+]
+SAMPLES = pa.schema([*IMG2DATASET, *OURS, *(field for family in FAMILIES.values() for field in family), *PACKED])
+"""The Parquet beside each tar: img2dataset's columns, then ours, every signal, and how the picture was packed."""
+
+PLACE = ("warc", "offset", "length")  # where the bytes lie now: it decides nothing of what is packed
+
+
+@dataclass(frozen=True)
+class Shards:
+    """What writing any shard of one release needs to know."""
+
+    corpus: Corpus
+    folder: str
+    packing: Packing
+    clock: tuple[float, float]  # when the crawl's first and last fetch began, in seconds since 1970
+    sealed: dict[str, str]  # the digests of a release that is out already; empty for a new one
+
+    def path(self, name: str, ending: str) -> str:
+        """A file of one shard: path("weak/00042", ".tar")."""
+        return files.join(self.folder, *f"{name}{ending}".split("/"))
+
+    def made_from(self, rows: list[Row]) -> str:
+        """The digest of all that decides a shard's bytes: its rows in order, the packing and the clock."""
+        kept = [{name: value for name, value in row.items() if name not in PLACE} for row in rows]
+        return files.digest("pack 1", json.dumps([self.packing.options(), self.clock]), *map(canonical, kept))
+
+    def is_current(self, name: str, made_from: str) -> bool:
+        """Whether a shard is there, whole, and made from this. The Parquet is written last and vouches for the rest."""
+        parquet = self.path(name, ".parquet")
+        if files.made_from(parquet) != made_from:
+            return False
+        said = files.metadata(parquet)
+        sizes = {".tar": said["tar_bytes"], "_stats.json": said["stats_bytes"]}
+        return all(
+            files.exists(path) and str(files.size(path)) == size
+            for path, size in ((self.path(name, ending), size) for ending, size in sizes.items())
+        )
+
+
+def canonical(row: Row) -> str:
+    """A row as JSON that is equal for equal rows."""
+    return json.dumps(row, ensure_ascii=False, sort_keys=True)
+
+
+def write_shard(name: str, rows: Iterable[Row | None], shards: Shards) -> None:
+    """Write one shard from the rows of its pairs, in any order; does nothing where it is current.
+
+    Raises Damaged where a picture's bytes are not those that were fetched, BadInput where this would alter a release
+    that is out.
+    """
+    wanted = sorted((row for row in rows if row is not None), key=lambda row: str(row["key"]))
+    made_from = shards.made_from(wanted)
+    if shards.is_current(name, made_from):
+        return
+    was = files.made_from(shards.path(name, ".parquet"))
+    if shards.sealed and was and was != made_from:
+        raise out_already(shards.folder)
+    with files.whole(shards.path(name, ".tar")) as file:
+        hashed = Hashed(file)
+        tar = Writer(hashed)
+        samples = [_add(tar, row, shards) for row in wanted]
+        tar.close()
+        if shards.sealed and shards.sealed.get(f"{name}.tar") != hashed.sha256:
+            raise out_already(shards.folder)
+    stats = files.json_bytes(_stats(samples, shards.clock))
+    with files.whole(shards.path(name, "_stats.json")) as file:
+        file.write(stats)
+    files.write_table(
+        shards.path(name, ".parquet"),
+        pa.Table.from_pylist(samples, SAMPLES),
+        made_from,
+        samples=str(sum(sample["status"] == "success" for sample in samples)),
+        tar_bytes=str(hashed.bytes),
+        tar_sha256=hashed.sha256,
+        stats_bytes=str(len(stats)),
+    )
+
+
+def out_already(folder: str) -> BadInput:
+    """What to say to whoever would alter a finished release."""
+    version = folder.rsplit("-", 1)[-1]
+    return BadInput(f"{folder}: version {version} is out already, and this would alter it; give a new --version")
+
+
+def read_picture(row: Row, corpus: Corpus) -> bytes:
+    """A picture's original bytes, by one range read. Raises Damaged when they are not those that were fetched."""
+    path = corpus.crawl(*str(row["warc"]).split("/"))
+    try:
+        with files.open_read(path) as file:
+            file.seek(row["offset"])
+            data = file.read(row["length"])
+    except OSError as error:
+        why = error.strerror or error
+        raise Damaged(f"{path}: cannot be read ({why}); bring the file back, or crawl again") from error
+    if hashlib.sha256(data).hexdigest() != row["image_id"]:
+        raise Damaged(f"{path}: not the picture that was fetched at offset {row['offset']}; crawl again")
+    return data
+
+
+def _add(tar: Writer, row: Row, shards: Shards) -> Row:
+    """Add one pair to the tar; returns its row of the Parquet."""
+    packed = _pack(row, shards)
+    sample = {
+        "url": row["image_url"],
+        "caption": row["text"],
+        "status": "failed_to_resize" if packed.error else "success",
+        "error_message": packed.error or None,
+        "width": packed.width,
+        "height": packed.height,
+        "original_width": row["image_width"],
+        "original_height": row["image_height"],
+        "sha256": row["image_id"],
+        "md5": row["image_md5"],
+        "uid": row["key"],
+        "reencoded": packed.reencoded,
+    }
+    sample |= {name: row[name] for name in SAMPLES.names if name in row}
+    if packed.error:
+        return {**sample, "tar_offset": -1}
+    members = {packed.ending: packed.data, "txt": row["text"].encode(), "json": sample_json(sample)}
+    return {**sample, "tar_offset": tar.add(row["key"], members)}
+
+
+def _pack(row: Row, shards: Shards) -> Packed:
+    if not row["image_decodes"]:
+        return Packed(b"", "", 0, 0, error="the picture does not decode")
+    shown = (row["image_width"], row["image_height"])
+    return picture(read_picture(row, shards.corpus), row["image_orientation"], shown, shards.packing)
+
+
+def sample_json(sample: Row) -> bytes:
+    """The sample's JSON member: its row of the Parquet but for its place in the tar; NaN, which JSON lacks, is null."""
+    plain = {name: _number(sample[name]) for name in SAMPLES.names if name != "tar_offset"}
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
+
+
+def _number(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _stats(samples: list[Row], clock: tuple[float, float]) -> Row:
+    """img2dataset's statistics of a shard. The times are the whole crawl's: a shard has pictures of all of it."""
+    successes = sum(sample["status"] == "success" for sample in samples)
+    failed = len(samples) - successes
+    status = {"success": successes, "failed_to_resize": failed}
+    return {
+        "count": len(samples),
+        "successes": successes,
+        "failed_to_download": 0,  # a pair whose picture did not come is in pairs/unfetched, and in no shard
+        "failed_to_resize": failed,
+        "start_time": clock[0],
+        "end_time": clock[1],
+        "duration": round(clock[1] - clock[0], 6),
+        "status_dict": {name: count for name, count in status.items() if count},
+    }
