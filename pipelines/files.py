@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +23,6 @@ from schemas import files as local
 from schemas.errors import Damaged, WorkFailed
 
 _MADE_FROM = b"tuwen.made_from"
-T = TypeVar("T")
 
 
 def is_remote(path: str) -> bool:
@@ -75,7 +74,7 @@ def open_read(path: str) -> BinaryIO:
     """Open a file for reading bytes, seekable, as it lies: nothing is decompressed."""
     if not is_remote(path):
         return Path(path).open("rb")
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)  # type: ignore[no-any-return]
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 def read_bytes(path: str) -> bytes:
@@ -178,8 +177,3 @@ def remove(paths: Iterable[str]) -> None:
     for path in paths:
         if exists(path):
             FileSystems.delete([path])
-
-
-def only_missing(items: Iterable[T], path: Callable[[T], str], wanted: Callable[[T], str]) -> list[T]:
-    """Those items whose file is missing or was made from something else than is wanted now."""
-    return [item for item in items if made_from(path(item)) != wanted(item)]

@@ -43,6 +43,11 @@ class Keep(_Strict, frozen=True):
         """What the ledger says of a pair that fails here first."""
         return self.name or self.signal
 
+    @property
+    def top_name(self) -> str:
+        """What the cut that `top` needs is called: keeps that share it share the name."""
+        return f"{self.top} of {self.signal}"
+
 
 class Once(_Strict, frozen=True):
     """At most `limit` of the pairs that agree on `by`: the best by `best`, ties by key."""

@@ -1,0 +1,237 @@
+"""cluster: what can only be said of a pair by looking at all: repeats, near-duplicates, matches with older data.
+
+Shuffles carry the distinct texts, pictures and hashes of a shard, never its rows: a caption under a million pictures
+is one small element per shard. Near-duplicates are the connected components of the graph whose edges join perceptual
+hashes within DISTANCE bits; a component is named by its smallest key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+from filters.corpus import DISTANCE, bands, pairs_within
+from pipelines import files, older, shards
+from pipelines.components import Components
+from pipelines.corpus import Corpus
+from pipelines.engine import Engine, run
+from pipelines.older import Older, Source
+from pipelines.outputs import Outputs
+from schemas.signals import family_schema
+
+_ROUNDS = 4  # of star steps: enough for any component whose hashes lie close together; more are added when needed
+
+
+class Seen(NamedTuple):
+    """One id in one shard: how many pairs have it there, and the smallest of their keys."""
+
+    shard: str
+    pairs: int
+    first: str
+
+
+class Near(NamedTuple):
+    """Another picture of ours. The smallest is the nearest, ties by key."""
+
+    distance: int
+    key: str
+
+
+class Fact(NamedTuple):
+    """What the whole corpus says of one id: a text, a picture or a hash. `first` is the smallest key that has it."""
+
+    kind: str
+    id: str
+    pairs: int
+    first: str
+    cluster: str = ""
+    near: Near | None = None
+    older: Older | None = None
+
+
+def cluster(corpus: Corpus, *, engine: Engine, against: tuple[str, ...] = ()) -> None:
+    """Write signals/corpus/ for every shard; `against` names older releases and test sets to match with.
+
+    Does nothing when all is current. Raises BadInput where the pictures were not measured, or for an `against` that
+    is neither a release, nor a folder of pictures, nor a Parquet of hashes.
+    """
+    shards.need(corpus, ("image",))
+    theirs = [source for place in against for source in older.sources(place)]
+    known = [f"{source.name} {source.path} {files.size(source.path)}" for source in theirs]
+    made_from = files.digest("cluster 1", str(DISTANCE), shards.made_from(corpus, ("image",)), *known)
+    outputs = Outputs({corpus.signals("corpus", shard): made_from for shard in corpus.shards()})
+    rounds = _ROUNDS
+    while outputs.missing():
+        with outputs.progress("cluster"):
+            _run(Cluster(corpus, theirs, made_from, rounds), engine)
+        rounds *= 2  # nothing was written if some component had not settled
+    outputs.sweep([corpus.path("signals", "corpus")])
+
+
+def _run(transform: Cluster, engine: Engine) -> None:
+    run(lambda pipeline: pipeline | transform, job="cluster", engine=engine)
+
+
+class Cluster(beam.PTransform):
+    """Shard names -> a file of the corpus family for each, unless the rounds were too few for some component."""
+
+    def __init__(self, corpus: Corpus, theirs: list[Source], made_from: str, rounds: int) -> None:
+        super().__init__()
+        self.corpus, self.theirs, self.made_from, self.rounds = corpus, theirs, made_from, rounds
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        names = pbegin | "shards" >> beam.Create(self.corpus.shards(), reshuffle=True)
+        ids = (
+            names
+            | "ids" >> beam.FlatMap(read_ids, self.corpus)
+            | "by id" >> beam.GroupByKey()
+            | "over all shards" >> beam.MapTuple(fold)
+        )
+        hashes = ids | "hashes" >> beam.Filter(lambda seen: seen[0].kind == "phash")
+        ours = hashes | "ours" >> beam.Map(lambda seen: (seen[0].id, seen[0].first))
+        old = pbegin | "older files" >> beam.Create(self.theirs, reshuffle=True) | beam.FlatMap(older.read)
+        near = (
+            (ours, old)
+            | "ours and theirs" >> beam.Flatten()
+            | "bands" >> beam.FlatMapTuple(by_band)
+            | "by band" >> beam.GroupByKey()
+            | "compare" >> beam.FlatMapTuple(compare).with_outputs("older", main="edges")
+        )
+        components = near.edges | beam.MapTuple(lambda a, b, _: (a, b)) | Components(self.rounds)
+        sides = {
+            "hash": hashes | "by first key" >> beam.Map(lambda seen: (seen[0].first, seen)),
+            "label": components["labels"],
+            "near": near.edges | "ends" >> beam.FlatMapTuple(both_ends) | "nearest" >> beam.CombinePerKey(min),
+            "older": near.older | "nearest older" >> beam.CombinePerKey(min),
+        }
+        facts = (
+            ids | "texts and pictures" >> beam.Filter(lambda seen: seen[0].kind != "phash"),
+            sides | "sides of a hash" >> beam.CoGroupByKey() | "known of a hash" >> beam.FlatMapTuple(join),
+        )
+        unsettled = components["unsettled"] | beam.combiners.Count.Globally()
+        return (
+            (
+                facts | "facts" >> beam.Flatten() | "to shards" >> beam.FlatMapTuple(to_shards),
+                names | "every shard" >> beam.Map(lambda name: (name, None)),
+            )
+            | "with every shard" >> beam.Flatten()
+            | "by shard" >> beam.GroupByKey()
+            | "write" >> beam.Map(write_shard, self.corpus, self.made_from, beam.pvalue.AsSingleton(unsettled))
+        )
+
+
+def text_id(text: str) -> str:
+    """A short name for one very text: equal texts, and in practice only they, have it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _rows(corpus: Corpus, shard: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """(key, id by kind) for each pair of a shard. A picture that does not decode has no hash."""
+    table = shards.read(corpus, shard, ["image_phash"])
+    pairs = files.read_table(corpus.pairs(shard), ["text", "image_id"])
+    columns = (table.column("key"), pairs.column("text"), pairs.column("image_id"), table.column("image_phash"))
+    for key, text, image, phash in zip(*(column.to_pylist() for column in columns), strict=True):
+        yield key, {"text": text_id(text), "image": image, **({"phash": phash} if phash else {})}
+
+
+def read_ids(shard: str, corpus: Corpus) -> Iterator[tuple[tuple[str, str], Seen]]:
+    """The distinct texts, pictures and hashes of one shard, each with its count and its smallest key."""
+    seen: dict[tuple[str, str], Seen] = {}
+    for key, ids in _rows(corpus, shard):
+        for place in ids.items():
+            before = seen.get(place, Seen(shard, 0, key))
+            seen[place] = Seen(shard, before.pairs + 1, min(before.first, key))
+    yield from seen.items()
+
+
+def fold(place: tuple[str, str], seen: Iterable[Seen]) -> tuple[Fact, list[str]]:
+    """One id over all shards: what is known of it so far, and the shards that hold it."""
+    holders, pairs, first = [], 0, "g"  # after every hex digit
+    for shard, number, key in seen:
+        holders.append(shard)
+        pairs, first = pairs + number, min(first, key)
+    return Fact(*place, pairs, first), sorted(holders)
+
+
+def by_band(phash: str, whose: Any) -> Iterator[tuple[tuple[int, int], tuple[str, Any]]]:
+    """A hash in each of the files where its near ones are sure to meet it. `whose` is our key, or an Older."""
+    for band in bands(phash):
+        yield band, (phash, whose)
+
+
+def compare(_band: tuple[int, int], hashes: Iterable[tuple[str, Any]]) -> Iterator[Any]:
+    """The edges between hashes of one band that lie within DISTANCE bits; matches of ours with older ones aside."""
+    entries = sorted(set(hashes), key=repr)
+    for i, j, distance in pairs_within([int(phash, 16) for phash, _ in entries], DISTANCE):
+        one, other = entries[i][1], entries[j][1]
+        if isinstance(one, str) and isinstance(other, str):
+            yield one, other, distance
+        elif isinstance(one, str) or isinstance(other, str):
+            key, old = (one, other) if isinstance(one, str) else (other, one)
+            yield beam.pvalue.TaggedOutput("older", (key, Older(distance, *old[1:])))
+
+
+def both_ends(a: str, b: str, distance: int) -> list[tuple[str, Near]]:
+    """An edge as each end sees it."""
+    return [(a, Near(distance, b)), (b, Near(distance, a))]
+
+
+def join(first: str, sides: dict[str, list[Any]]) -> Iterator[tuple[Fact, list[str]]]:
+    """What is known of one hash, with its component, its nearest of ours and its nearest among older data."""
+    for fact, holders in sides["hash"]:
+        near, old = (Near(*sides["near"][0]) if sides["near"] else None), (sides["older"] or [None])[0]
+        yield Fact(*fact)._replace(cluster=(sides["label"] or [first])[0], near=near, older=old), holders
+
+
+def to_shards(fact: Fact, holders: list[str]) -> list[tuple[str, Fact]]:
+    """A fact for every shard that holds its id."""
+    return [(shard, fact) for shard in holders]
+
+
+def write_shard(group: tuple[str, Iterable[Fact | None]], corpus: Corpus, made_from: str, unsettled: int) -> None:
+    """Write the corpus family of one shard; nothing while a component is in doubt."""
+    if unsettled:
+        Metrics.counter("cluster", "unsettled").inc()
+        return
+    shard, facts = group
+    known = {(fact[0], fact[1]): Fact(*fact) for fact in facts if fact is not None}
+    rows = [
+        corpus_row(key, *(known.get((kind, ids.get(kind, ""))) for kind in ("text", "image", "phash")))
+        for key, ids in _rows(corpus, shard)
+    ]
+    table = pa.Table.from_pylist(rows, family_schema("corpus"))
+    files.write_table(corpus.signals("corpus", shard), table, made_from)
+
+
+def corpus_row(key: str, text: Fact | None, image: Fact | None, phash: Fact | None) -> dict[str, Any]:
+    """The corpus signals of one pair, from what is known of its text, its picture and its hash."""
+    assert text is not None and image is not None  # every pair was counted with both
+    near = _nearest(key, image, phash)
+    old = Older(*phash.older) if phash is not None and phash.older is not None else Older(-1, "", "")
+    return {
+        "key": key,
+        "text_repeats": text.pairs,
+        "image_repeats": image.pairs,
+        "image_cluster": phash.cluster if phash is not None else image.first,
+        "image_match": near.key,
+        "image_distance": near.distance,
+        "against_name": old.name,
+        "against_id": old.id,
+        "against_distance": old.distance,
+    }
+
+
+def _nearest(key: str, image: Fact, phash: Fact | None) -> Near:
+    """The pair that this one is a duplicate of: of the same bytes, else of the same hash, else of the nearest hash."""
+    if key != image.first:
+        return Near(0, image.first)
+    if phash is None or key == phash.cluster:
+        return Near(-1, "")
+    if key != phash.first:
+        return Near(0, phash.first)
+    return Near(*phash.near) if phash.near is not None else Near(-1, "")

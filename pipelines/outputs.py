@@ -1,0 +1,42 @@
+"""The files that a verb should leave, each with the digest of what it is to be made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from pipelines import files
+from pipelines.progress import while_running
+
+_LOOKS = 64  # unfinished files that are looked at in one poll, so that a poll costs the same for any corpus
+
+
+class Outputs:
+    """Which of a verb's Parquet files are current, which are to be made, and which should not be there."""
+
+    def __init__(self, wanted: Mapping[str, str]) -> None:
+        self.wanted = dict(wanted)
+
+    def missing(self) -> list[str]:
+        """Those that are not there, not whole, or made from something else than is wanted now."""
+        return [path for path, made_from in self.wanted.items() if files.made_from(path) != made_from]
+
+    @contextmanager
+    def progress(self, verb: str) -> Iterator[None]:
+        """Show how many of the files are finished while the block runs: what any engine can tell."""
+        left = self.missing()
+
+        def poll() -> tuple[int, Mapping[str, int]]:
+            for path in left[:_LOOKS]:
+                if files.made_from(path) == self.wanted[path]:
+                    left.remove(path)
+            return len(self.wanted) - len(left), {}
+
+        with while_running(poll, verb, len(self.wanted)):
+            yield
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Remove the Parquet files of these folders that are none of ours: they tell of an earlier crawl."""
+        for folder in folders:
+            there = {files.join(folder, name) for name in files.listing(folder, ".parquet")}
+            files.remove(there - set(self.wanted))

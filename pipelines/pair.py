@@ -1,0 +1,206 @@
+"""pair: join what was found on pages with the pictures that were fetched; one row per pair, grouped by raw WARC.
+
+A picture that several pages or texts share is stored once, and each of its texts is a pair. A pair whose picture did
+not come is kept too, under pairs/unfetched/ with the outcome that says why: rows found = rows paired + unfetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+
+from pipelines import files
+from pipelines.corpus import Corpus, shard_name
+from pipelines.engine import Engine, run
+from pipelines.outputs import Outputs
+from schemas.errors import BadInput, Damaged
+from schemas.outcome import Outcome, UrlKind
+from schemas.pair import SOURCE_RANK, pair_key, shard_of
+from schemas.tables import PAIRS, UNFETCHED
+
+_FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class")
+_LOGGED = ("url", "kind", "outcome", "round", "sha256", "warc", "body_offset", "bytes")
+
+
+class Found(NamedTuple):
+    """One sight of a picture and a text on a page. The order of the fields is the order of trust."""
+
+    weak: bool  # a strong site goes before others
+    source_rank: int
+    page_url: str
+    site: str
+    class_: str
+    image_url: str
+    text: str
+
+
+class Fetched(NamedTuple):
+    """How the fetching of a picture ended, and where its bytes lie. The greatest is the one that counts."""
+
+    ok: bool
+    round: int
+    outcome: str
+    image_id: str
+    warc: str
+    offset: int
+    length: int
+
+
+def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
+    """Write pairs/ from crawl/; returns how many pairs were `found`, `fetched` and `unfetched`.
+
+    Does nothing when the pairs are those of this very crawl. Raises BadInput where no crawl is.
+    """
+    found = [corpus.crawl("found", name) for name in files.listing(corpus.crawl("found"), ".parquet")]
+    logs = [corpus.crawl("log", name) for name in files.listing(corpus.crawl("log"), ".parquet")]
+    warcs = [f"images/{name}" for name in files.listing(corpus.crawl("images"), ".warc")]
+    if not logs:
+        raise BadInput(f"{corpus.root}: no finished crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
+    sealed = (*found, *logs, *(corpus.crawl(warc) for warc in warcs))
+    made_from = files.digest("pair 1", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
+    paths = [corpus.pairs(shard_name(number)) for number in range(max(len(warcs), 1))]
+    paths += [corpus.unfetched(shard_name(number)) for number in range(max(len(found), 1))]
+    outputs = Outputs(dict.fromkeys(paths, made_from))
+    if outputs.missing():
+        transform = Pair(found, logs, corpus.root, tuple(warcs), made_from)
+        with outputs.progress("pair"):
+            run(lambda pipeline: pipeline | transform, job="pair", engine=engine)
+    outputs.sweep([corpus.path("pairs"), corpus.path("pairs", "unfetched")])
+    return tally(corpus)
+
+
+def tally(corpus: Corpus) -> dict[str, int]:
+    """How many pairs there are, by what became of their pictures."""
+
+    def rows(*folder: str) -> int:
+        names = files.listing(corpus.path(*folder), ".parquet")
+        return sum(int(files.metadata(corpus.path(*folder, name))["rows"]) for name in names)
+
+    fetched, unfetched = rows("pairs"), rows("pairs", "unfetched")
+    return {"found": fetched + unfetched, "fetched": fetched, "unfetched": unfetched}
+
+
+class Pair(beam.PTransform):
+    """found and log files -> one Parquet of pairs per WARC, and those that were not fetched."""
+
+    def __init__(self, found: list[str], logs: list[str], root: str, warcs: tuple[str, ...], made_from: str) -> None:
+        super().__init__()
+        self.found, self.logs, self.root, self.warcs, self.made_from = found, logs, root, warcs, made_from
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        corpus, buckets = Corpus(self.root), max(len(self.found), 1)
+        names = [_pairs_of(number) for number in range(max(len(self.warcs), 1))]
+        names += [_unfetched_of(number) for number in range(buckets)]
+        seen = (
+            pbegin
+            | "found files" >> beam.Create(self.found, reshuffle=True)
+            | "read found" >> beam.FlatMap(read_found)
+            | "most trusted sight" >> beam.CombinePerKey(min)
+            | "by picture" >> beam.Map(by_picture)
+        )
+        fetched = (
+            pbegin
+            | "log files" >> beam.Create(self.logs, reshuffle=True)
+            | "read log" >> beam.FlatMap(read_log)
+            | "last good fetch" >> beam.CombinePerKey(max)
+        )
+        rows = (
+            {"found": seen, "fetched": fetched}
+            | "join" >> beam.CoGroupByKey()
+            | "rows" >> beam.FlatMap(join, self.warcs, buckets)
+        )
+        outputs = pbegin | "every file" >> beam.Create([(name, None) for name in names])
+        return (
+            (rows, outputs)
+            | "with every file" >> beam.Flatten()
+            | "by file" >> beam.GroupByKey()
+            | "write" >> beam.Map(write_rows, corpus, self.made_from)
+        )
+
+
+def read_found(path: str) -> Iterator[tuple[str, Found]]:
+    """Every sight in one found file, by the key of its pair."""
+    for batch in files.read_batches(path, _FOUND):
+        for row in batch.to_pylist():
+            sight = Found(
+                weak=not row["strong"],
+                source_rank=SOURCE_RANK[row["source"]],
+                page_url=row["page_url"],
+                site=row["site"],
+                class_=row["class"],
+                image_url=row["image_url"],
+                text=row["text"],
+            )
+            yield pair_key(sight.image_url, sight.text), sight
+
+
+def read_log(path: str) -> Iterator[tuple[str, Fetched]]:
+    """Every fetch of a picture in one log file, by its URL."""
+    for batch in files.read_batches(path, _LOGGED):
+        for row in batch.to_pylist():
+            if row["kind"] == UrlKind.IMAGE:
+                ok = row["outcome"] == Outcome.OK
+                place = (row["sha256"], row["warc"], row["body_offset"], row["bytes"]) if ok else ("", "", -1, 0)
+                yield row["url"], Fetched(ok, row["round"], row["outcome"], *place)
+
+
+def by_picture(keyed: tuple[str, Found]) -> tuple[str, tuple[str, Found]]:
+    """(key, sight) -> (image URL, (key, sight))."""
+    return keyed[1].image_url, keyed
+
+
+def join(
+    group: tuple[str, dict[str, list[Any]]], warcs: tuple[str, ...], buckets: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One picture's sights and its fetch -> rows, each with the name of the file that it belongs to.
+
+    A sight without any fetch is Damaged: the crawl gives every URL an outcome, so a log file is missing.
+    """
+    url, sides = group
+    if sides["found"] and not sides["fetched"]:
+        raise Damaged(f"{url}: found on a page, but no outcome in crawl/log; a log file is missing, crawl again")
+    for key, sight in sides["found"]:
+        (fetch,) = sides["fetched"]
+        row = {
+            "key": key,
+            "image_url": sight.image_url,
+            "page_url": sight.page_url,
+            "text": sight.text,
+            "source": list(SOURCE_RANK)[sight.source_rank],
+            "site": sight.site,
+            "strong": not sight.weak,
+            "class": sight.class_,
+        }
+        if not fetch.ok:
+            yield _unfetched_of(shard_of(key, buckets)), {**row, "outcome": fetch.outcome}
+            continue
+        if fetch.warc not in warcs:
+            raise Damaged(f"crawl/{fetch.warc}: missing, though crawl/log says that it holds {url}; crawl again")
+        place = {"image_id": fetch.image_id, "warc": fetch.warc, "offset": fetch.offset, "length": fetch.length}
+        yield _pairs_of(warcs.index(fetch.warc)), {**row, **place}
+
+
+def _pairs_of(number: int) -> str:
+    return shard_name(number)
+
+
+def _unfetched_of(number: int) -> str:
+    return f"unfetched/{shard_name(number)}"
+
+
+def write_rows(group: tuple[str, Iterable[dict[str, Any] | None]], corpus: Corpus, made_from: str) -> None:
+    """Write one file: pairs in the order of their pictures' bytes, so that a WARC is measured from front to back."""
+    name, rows = group
+    kept = [row for row in rows if row is not None]
+    if name.startswith("unfetched/"):
+        kept.sort(key=lambda row: row["key"])
+        path, schema = corpus.unfetched(name.removeprefix("unfetched/")), UNFETCHED
+    else:
+        kept.sort(key=lambda row: (row["offset"], row["key"]))
+        path, schema = corpus.pairs(name), PAIRS
+    # What stands in the file, apart from how it came there: a new round must not re-measure old shards.
+    content = files.digest(*(f"{row['key']} {row.get('offset')} {row['source']} {row['class']}" for row in kept))
+    files.write_table(path, pa.Table.from_pylist(kept, schema), made_from, content=content)

@@ -1,0 +1,56 @@
+"""One raw shard's pairs and signals side by side: the same rows in the same order, so no join is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from pipelines import files
+from pipelines.corpus import Corpus
+from schemas.errors import BadInput, Damaged
+from schemas.signals import family_of
+
+VERBS = {"text": "measure", "image": "measure", "corpus": "cluster"}
+"""Which verb writes a family."""
+
+
+def read(corpus: Corpus, shard: str, columns: Sequence[str]) -> pa.Table:
+    """The key and the named columns of one shard, in the order of its pairs.
+
+    Raises Damaged where a family's file does not belong to these pairs, or holds a null.
+    """
+    by_family: dict[str, list[str]] = {"pairs": ["key"]}
+    for name in dict.fromkeys(columns):
+        if name != "key":
+            by_family.setdefault(family_of(name), []).append(name)
+    table = files.read_table(corpus.pairs(shard), by_family.pop("pairs"))
+    for family, names in by_family.items():
+        path = corpus.signals(family, shard)
+        signals = files.read_table(path, ["key", *names])
+        if not signals.column("key").equals(table.column("key")):
+            raise Damaged(f"{path}: not the rows of its pairs; run: tuwen {VERBS[family]} {corpus.root}")
+        for name in names:
+            column = signals.column(name)
+            if column.null_count:
+                raise Damaged(f"{path}: {name} is unmeasured in {column.null_count} rows; delete it, measure again")
+            table = table.append_column(name, column)
+    return table
+
+
+def need(corpus: Corpus, families: Sequence[str]) -> None:
+    """Raise BadInput with the command to run where a family was not measured for every shard."""
+    for family in families:
+        for shard in corpus.shards():
+            if not files.exists(corpus.signals(family, shard)):
+                verb = VERBS[family]
+                raise BadInput(f"{corpus.signals(family, shard)}: not there yet; run: tuwen {verb} {corpus.root}")
+
+
+def made_from(corpus: Corpus, families: Sequence[str]) -> str:
+    """The digest of all pairs and of the named families, over every shard."""
+    parts = []
+    for shard in corpus.shards():
+        parts.append(f"{shard} {files.metadata(corpus.pairs(shard))['content']}")
+        parts += [f"{family} {files.made_from(corpus.signals(family, shard))}" for family in families]
+    return files.digest(*parts)
