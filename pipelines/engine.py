@@ -17,9 +17,10 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineState
 
 from pipelines import options as beam_options
-from pipelines.processes import ProcessEnvironment
+from pipelines.processes import ProcessEnvironment, kill_all
 from pipelines.progress import repeating
 from pipelines.quiet import quiet
 from schemas import errors
@@ -64,13 +65,18 @@ def run(
         try:
             with repeating(watch) if watch else contextlib.nullcontext():
                 result = pipeline.run()
-                result.wait_until_finish()  # type: ignore[no-untyped-call]
+                result.wait_until_finish()
         except Exception as error:
             if _interrupted(error):
                 raise KeyboardInterrupt from error
             raise failure(error, job) from error
+        except BaseException:
+            kill_all()  # a second Ctrl-C can cut Beam's own closing short
+            raise
         if pipeline.options.view_as(TestOptions).dry_run:
             return {}
+        if result.state != PipelineState.DONE:  # a job that somebody cancelled ends without an exception
+            raise WorkFailed(f"{job}: the job ended as {result.state}; the same command goes on from here")
         return _counters(result)
 
 
@@ -84,6 +90,7 @@ def _pipeline(engine: Engine, job: str) -> beam.Pipeline:
     try:
         if name.lower().rsplit(".", 1)[-1] in LOCAL:
             return beam.Pipeline(runner=_local(options, engine.workers), options=options)
+        _check_flink(options, name)
         _spread(options, engine.workers)
         return beam.Pipeline(runner=name, options=options)
     except (ValueError, ImportError, AttributeError) as error:
@@ -95,6 +102,13 @@ def _local(options: PipelineOptions, workers: int) -> FnApiRunner:
         return FnApiRunner()
     options.view_as(DirectOptions).direct_num_workers = workers
     return FnApiRunner(default_environment=ProcessEnvironment.of(options))
+
+
+def _check_flink(options: PipelineOptions, name: str) -> None:
+    """Without an endpoint Beam would download a job server and start it: a surprise on a machine of one's own."""
+    chosen = options.get_all_options(drop_default=True)
+    if "flink" in name.lower() and not {"job_endpoint", "flink_job_server_jar"} & set(chosen):
+        raise BadInput("engine flink needs its job server: add `-- --job_endpoint=HOST:PORT`")
 
 
 def _spread(options: PipelineOptions, workers: int) -> None:
@@ -109,7 +123,7 @@ def _spread(options: PipelineOptions, workers: int) -> None:
 def _counters(result: beam.runners.runner.PipelineResult) -> dict[str, int]:
     """The committed value of every user counter, summed over the steps that share its name."""
     totals: dict[str, int] = {}
-    for counter in result.metrics().query()["counters"]:  # type: ignore[no-untyped-call]
+    for counter in result.metrics().query()["counters"]:
         if not counter.key.metric.namespace.startswith("dataflow/"):  # Dataflow's own stand among them
             name = counter.key.metric.name
             totals[name] = totals.get(name, 0) + int(counter.result or 0)
@@ -120,7 +134,8 @@ def _counters(result: beam.runners.runner.PipelineResult) -> dict[str, int]:
 _STEP = re.compile(r" \[while running '(.*?)'\]", re.DOTALL)
 # The last line of a traceback of one of ours, in the text that a worker or a cluster sends.
 _OURS = re.compile(r"^schemas\.errors\.(\w+): (.*)$", re.MULTILINE)
-_NAMED = re.compile(r"[A-Z]\w*: ")
+# An exception's name at the start of a message, with or without a message of its own.
+_NAMED = re.compile(r"[\w.]*[A-Z]\w*(: |(?<=Error)$|(?<=Exception)$)")
 
 
 def failure(error: BaseException, job: str) -> TuwenError:

@@ -8,10 +8,12 @@ protocol, with every process watched from both ends.
 from __future__ import annotations
 
 import collections
+import functools
 import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -31,6 +33,8 @@ from pipelines.quiet import debugging
 URN = "tuwen:env:process:v1"
 LAST_WORDS = 64 << 10  # bytes of a worker's stderr that are kept: a deep traceback is a tenth of that
 TEARDOWN = 30.0  # seconds that a worker with nothing left to do gets to tear its DoFns down
+
+STDERR = 2  # the descriptor; sys.stderr may be something else under a test
 
 _DONE = BeamFnControlServicer._DONE_MARKER
 
@@ -65,12 +69,17 @@ class ProcessEnvironment(Environment):
 
 
 class Line(ControlConnection):
-    """The control connection to one worker, which answers every open request itself once the worker is lost."""
+    """The control connection to one worker, which answers for it once the run has failed.
 
-    def __init__(self, broken: Any) -> None:
+    Beam waits for the workers one after another, for ever and in its own order, so the fault of one has to be
+    heard from all.
+    """
+
+    def __init__(self, lines: Mapping[str, Line]) -> None:
         super().__init__()
-        self._broken = broken
-        self._fault = ""
+        self.fault = ""
+        self.broken: Callable[[], None] = lambda: None  # what to do when the other end is gone
+        self._lines = lines  # all of this run, by worker id
         self._answering = threading.Lock()
 
     def push(self, request: Any) -> Any:
@@ -81,29 +90,48 @@ class Line(ControlConnection):
         return future
 
     def fail(self, fault: str) -> None:
-        """Answer all that is open, and all that will be asked, with `fault`."""
+        """Answer all that is open, and all that will be asked, with the first `fault` that was told."""
         with self._answering:
-            self._fault = fault
+            self.fault = self.fault or fault
             for instruction in list(self._futures_by_id):
                 self._answer(instruction)
 
-    def waits(self) -> bool:
-        """Whether the worker owes an answer."""
-        return bool(self._futures_by_id)
+    def tell_all(self, fault: str) -> None:
+        """Fail every line of the run."""
+        for line in list(self._lines.values()):
+            line.fail(fault)
+
+    def owes(self) -> bool:
+        """Whether the worker has not answered all that it was asked."""
+        return bool(self.fault or self._futures_by_id)
 
     def _answer(self, instruction: str) -> None:
-        future = self._futures_by_id.pop(instruction, None) if self._fault else None
+        future = self._futures_by_id.pop(instruction, None) if self.fault else None
         if future is not None:
-            future.set(beam_fn_api_pb2.InstructionResponse(instruction_id=instruction, error=self._fault))
+            future.set(beam_fn_api_pb2.InstructionResponse(instruction_id=instruction, error=self.fault))
 
     def _read(self) -> None:
         try:
             for answer in self._input or ():
+                if answer.error:
+                    self.tell_all(answer.error)
                 future = self._futures_by_id.pop(answer.instruction_id, None)
                 if future is not None:
                     future.set(answer)
         except Exception:
-            self._broken()  # gRPC raises a bare RpcError when the other end is gone; the process says why
+            self.broken()  # gRPC raises a bare RpcError when the other end is gone; the process says why
+
+
+# Workers that are not closed yet, of every run in this process.
+_STARTED: set[ProcessHandler] = set()
+
+
+def kill_all() -> None:
+    """End every worker process at once: for an interrupt, which is meant for the whole program."""
+    for handler in list(_STARTED):
+        handler.kill()
+        handler.stop_worker()
+    _STARTED.clear()
 
 
 @WorkerHandler.register_environment(URN, bytes)
@@ -111,21 +139,24 @@ class ProcessHandler(GrpcWorkerHandler):
     """One worker process: started with its set-up, watched until its end, and never left behind."""
 
     def __init__(self, setup: bytes, state: Any, provision_info: Any, grpc_server: Any) -> None:
+        # The server, one for a run, makes a connection for each worker id that it is asked for: let it make ours.
+        lines = grpc_server.control_handler._connections_by_worker_id
+        lines.default_factory = functools.partial(Line, lines)
         super().__init__(state, provision_info, grpc_server)
+        self._line: Line = self.control_conn
+        self._line.broken = self.kill
         self._setup = json.loads(setup)
         self._process: subprocess.Popen[bytes] | None = None
         self._last_words: collections.deque[bytes] = collections.deque()
         self._closing = False
-        # The server makes one of Beam's connections for a worker id that it has not seen; ours takes its place.
-        self.control_conn = self._line = Line(self._kill)
-        grpc_server.control_handler._connections_by_worker_id[self.worker_id] = self.control_conn
+        _STARTED.add(self)
 
     def start_worker(self) -> None:
         debug = debugging()
         self._process = subprocess.Popen(
             [sys.executable, worker.__file__],  # by path: it is told where to import from
             stdin=subprocess.PIPE,
-            stdout=None if debug else subprocess.PIPE,
+            stdout=STDERR if debug else subprocess.PIPE,  # never ours: that is for results
             stderr=None if debug else subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C in the terminal is for us alone; we end the workers
         )
@@ -148,9 +179,9 @@ class ProcessHandler(GrpcWorkerHandler):
     def close(self) -> None:
         """End the worker: with its DoFns torn down when it has answered all, at once when the run has failed."""
         self._closing = True
-        if self._line.waits():
-            self._kill()
-        late = threading.Timer(TEARDOWN, self._kill)
+        if self._line.owes():
+            self.kill()
+        late = threading.Timer(TEARDOWN, self.kill)
         late.daemon = True
         late.start()
         try:
@@ -160,6 +191,7 @@ class ProcessHandler(GrpcWorkerHandler):
         finally:
             self.stop_worker()
             late.cancel()
+            _STARTED.discard(self)
 
     def stop_worker(self) -> None:
         if self._process is not None:
@@ -167,7 +199,7 @@ class ProcessHandler(GrpcWorkerHandler):
             assert self._process.stdin is not None
             self._process.stdin.close()
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
 
@@ -184,15 +216,20 @@ class ProcessHandler(GrpcWorkerHandler):
     def _watch(self, listener: threading.Thread) -> None:
         assert self._process is not None
         code = self._process.wait()
-        if self._closing and code == 0:
-            return
+        if not self._closing:
+            self._line.tell_all(self._epitaph(code, listener))
+        if code:
+            # Nobody reads what is queued for the worker, and a full queue would hold its writer for ever.
+            collections.deque(self.data_conn._write_outputs(), maxlen=0)
+
+    def _epitaph(self, code: int, listener: threading.Thread) -> str:
+        """The text of a worker's end, in the shape of an error that it could have sent itself."""
+        assert self._process is not None
         listener.join(1.0)  # a child of the worker may hold the pipe open; its words are not needed
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         words = b"".join(self._last_words).decode(errors="replace")
-        self._line.fail(
+        return (
             f"{words}\nschemas.errors.WorkFailed: worker process {self._process.pid} {how}"
             " (out of memory, or ended by hand?); run the same command again, with fewer --workers"
             " if memory is short\n"
         )
-        # Nobody reads what is still queued for the worker, and a full queue would hold its writer for ever.
-        collections.deque(self.data_conn._write_outputs(), maxlen=0)

@@ -26,7 +26,7 @@ def main() -> None:
 
     from apache_beam.runners.worker import sdk_worker_main
 
-    _, harness, _ = sdk_worker_main.create_harness(setup["harness"])  # type: ignore[no-untyped-call]
+    _, harness, _ = sdk_worker_main.create_harness(setup["harness"])
     harness.run()
     sys.stdout.flush()
     sys.stderr.flush()
