@@ -24,10 +24,8 @@ from filters.writing import storable, units
 from schemas.errors import WorkFailed
 
 _SEEN = 512  # characters that the model sees: it averages over n-grams, and more of them change nothing
-_LIKELIEST = 5  # answers of the model that are looked at; the rest share next to nothing
 _BY_WRITING = {"han": "zh", "kana": "ja", "hangul": "ko"}
 _CHINESE = {"yue": "zh", "wuu": "zh"}  # Cantonese and Wu have no ISO 639-1 code of their own
-_EAST = frozenset({"zh", "ja", "ko", "yue", "wuu"})
 
 
 @dataclass(frozen=True)
@@ -65,24 +63,23 @@ def language(text: str) -> str:
 def identify(text: str, model: Any) -> tuple[str, float]:
     """The language of a text and a score from 0 to 1.
 
-    The score is the probability that the model gives to the answer; where the writing decides, to the languages of
-    East Asia together, since the writing has chosen among them. und has the score 0.
+    The score is the probability that the model gives; where the writing decides, its share of the text's units (see
+    `filters.writing.Units`), for the model knows nothing of many a Chinese caption (杭州西湖断桥残雪). und has 0.
     """
-    writing = units(text).chief
-    if writing == "none":
+    found = units(text)
+    if found.chief == "none":
         return "und", 0.0
+    if found.chief in _BY_WRITING:
+        return _BY_WRITING[found.chief], found.share
     line = " ".join(storable(text[:_SEEN]).replace("\0", " ").split())
-    labels, odds = model.predict(line, k=_LIKELIEST)
-    likely = {label.removeprefix("__label__"): float(odd) for label, odd in zip(labels, odds, strict=True)}
-    if writing in _BY_WRITING:
-        return _BY_WRITING[writing], _share(sum(odd for code, odd in likely.items() if code in _EAST))
-    best = max(likely, key=lambda code: likely[code], default="und")
-    return _CHINESE.get(best, best), _share(likely.get(best, 0.0))
+    labels, odds = model.predict(line)
+    code = labels[0].removeprefix("__label__")
+    return _CHINESE.get(code, code), _share(odds[0])
 
 
 def _share(odds: float) -> float:
     """Clip to 0 … 1: fastText adds 1e-5 to every probability."""
-    return min(max(odds, 0.0), 1.0)
+    return min(float(odds), 1.0)
 
 
 def model_file() -> Path:

@@ -40,16 +40,21 @@ class Units:
     other: int
 
     @property
+    def _sizes(self) -> dict[str, int]:
+        east = "kana" if self.kana else "han"  # Japanese mixes the two, so kana has its Han with it
+        return {east: self.han + self.kana, "hangul": self.hangul, "latin": self.latin, "other": self.other}
+
+    @property
     def chief(self) -> str:
-        """The writing with most units: kana (which comes mixed with Han), han, hangul, latin, other; none for none."""
-        east = self.han + self.kana
-        sizes = {"east": east, "hangul": self.hangul, "latin": self.latin, "other": self.other}
-        name = max(sizes, key=lambda writing: sizes[writing])  # of equals the first
-        if not sizes[name]:
-            return "none"
-        if name == "east":
-            return "kana" if self.kana else "han"
-        return name
+        """The writing with most units, of equals the first: han or kana, hangul, latin, other; none without any."""
+        sizes = self._sizes
+        return max(sizes, key=lambda writing: sizes[writing]) if any(sizes.values()) else "none"
+
+    @property
+    def share(self) -> float:
+        """The chief writing's share of all units, 0 to 1."""
+        sizes = self._sizes.values()
+        return max(sizes) / sum(sizes) if any(sizes) else 0.0
 
 
 def units(text: str) -> Units:
