@@ -27,12 +27,13 @@ from pipelines.resize import Packing
 from pipelines.sample import Row, Shards, out_already, write_shard
 from schemas import manifest
 from schemas.errors import BadInput, Damaged
+from schemas.manifest import Manifest
 from schemas.pair import shard_of
 from schemas.recipe import Recipe
 from schemas.signals import FAMILIES
 from schemas.tables import PAIRS
 
-__all__ = ["Pack", "Packing", "clock", "pack", "packed", "sealed", "sweep"]
+__all__ = ["Pack", "Packing", "clock", "pack", "packed", "published", "sweep"]
 
 TIERS = ("weak", "strong", "base")
 
@@ -51,11 +52,12 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     sweep(folder)
     counted = run(lambda pipeline: pipeline | Count(corpus, recipe.name, names), job="pack", engine=engine)
     plan = {tier: _shards_for(counted, tier, packing) for tier in TIERS}
-    out = sealed(folder)
+    out = published(folder)
+    sealed = {name: file.sha256 for name, file in out.files.items()} if out else {}
     wanted = {f"{tier}/{shard_name(number)}" for tier, count in plan.items() for number in range(count)}
-    if out and {f"{name}.tar" for name in wanted} != {path for path in out if path.endswith(".tar")}:
+    if out and {f"{name}.tar" for name in wanted} != {path for path in sealed if path.endswith(".tar")}:
         raise out_already(folder)
-    shards = Shards(corpus, folder, packing, clock(corpus), out)
+    shards = Shards(corpus, folder, packing, clock(corpus), sealed)
     run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
     _remove_stale(folder, wanted)
     return _write_sizes(folder, plan)
@@ -159,13 +161,13 @@ def clock(corpus: Corpus) -> tuple[float, float]:
     return min(times).timestamp(), max(times).timestamp()
 
 
-def sealed(folder: str) -> dict[str, str]:
-    """The digest of every file of a release that is out; {} when there is none yet."""
+def published(folder: str) -> Manifest | None:
+    """The manifest of a release that is out; None while it is not. Raises Damaged for one that cannot be read."""
     path = files.join(folder, "manifest.json")
     if not files.exists(path):
-        return {}
+        return None
     try:
-        return {name: file.sha256 for name, file in manifest.decode(files.read_bytes(path)).files.items()}
+        return manifest.decode(files.read_bytes(path))
     except msgspec.DecodeError as error:
         raise Damaged(f"{path}: not a manifest ({error}); delete it and run: tuwen release") from None
 

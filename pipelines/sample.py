@@ -122,6 +122,7 @@ def write_shard(name: str, rows: Iterable[Row | None], shards: Shards) -> None:
         tar_bytes=str(hashed.bytes),
         tar_sha256=hashed.sha256,
         stats_bytes=str(len(stats)),
+        options=json.dumps(shards.packing.options(), sort_keys=True),
     )
 
 
