@@ -252,11 +252,27 @@ def test_ctrl_c_ends_the_run_and_its_workers(tmp_path: Path, workers: int) -> No
     assert gone(workers_seen)
 
 
-def test_workers_notice_that_their_parent_was_killed(tmp_path: Path) -> None:
+def children(pid: int) -> set[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return {int(child) for task in tasks for child in task.read_text().split()}
+
+
+def test_workers_notice_that_their_parent_was_killed_while_they_work(tmp_path: Path) -> None:
     with start(tmp_path, 60, 2) as program:
         workers_seen = busy(tmp_path, 2)
         program.kill()
     assert gone(workers_seen)
+
+
+def test_workers_notice_that_their_parent_was_killed_while_they_start(tmp_path: Path) -> None:
+    end = time.monotonic() + SOON
+    with start(tmp_path, 60, 2) as program:
+        while len(started := children(program.pid)) < 2:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        program.kill()
+    assert gone(started)
+    assert pids(tmp_path / "noted") == set()
 
 
 def test_a_run_says_nothing_unless_asked(tmp_path: Path) -> None:
