@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import combinations
+from operator import or_
 
 import numpy as np
 import pytest
@@ -34,6 +36,7 @@ def test_the_default_files_a_hash_fifteen_times_on_twenty_bits_or_more() -> None
     files = corpus.bands("f" * 16)
     assert [number for number, _ in files] == list(range(15))
     assert {value.bit_count() for _, value in files} <= {20, 21, 22}
+    assert reduce(or_, (value for _, value in files)) == 2**64 - 1  # every bit helps to tell hashes apart
 
 
 def test_a_hash_far_away_shares_no_file() -> None:

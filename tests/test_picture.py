@@ -218,6 +218,12 @@ def test_a_cut_jpeg_still_says_its_size() -> None:
     assert (picture.format, picture.width, picture.height, picture.decodes) == ("jpeg", 300, 200, False)
 
 
+def test_a_cut_tiff_says_its_size_as_shown() -> None:
+    data = saved(photo(size=(300, 200)), "TIFF", tiffinfo={0x0112: 6})
+    picture = decode(data[: len(data) // 2])
+    assert (picture.width, picture.height, picture.orientation, picture.decodes) == (200, 300, 6, False)
+
+
 @pytest.mark.parametrize(
     "data",
     [

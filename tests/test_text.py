@@ -155,3 +155,4 @@ def test_every_phrase_of_the_list_is_boilerplate_and_none_stands_twice() -> None
 def test_an_ornamental_no_is_not_japanese_where_a_character_is_only_chinese() -> None:
     assert writing.units("鲜の味").kana == 0
     assert writing.units("会社の写真").kana == 1  # 会 and 写 are Japanese too
+    assert writing.units("鲜のラーメン").kana == 4  # and other kana are no ornament
