@@ -32,14 +32,12 @@ class Page:
     """What one page holds.
 
     candidates  each picture with each text beside it, in the page's order, none twice
-    pictures    the URL of every picture, in order, none twice: also of those without any text
     links       the http(s) URLs that it lets a crawler follow, in order, none twice
     title       its <title>; section: its own category; base: what its references are relative to
     metas       (name, content) of its <meta> elements, the names in lower case
     """
 
     candidates: tuple[Candidate, ...] = ()
-    pictures: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     title: str = ""
     section: str = ""
@@ -75,7 +73,6 @@ def read_page(page: str, url: str) -> Page:
     reader.read_og(named)
     return Page(
         candidates=tuple(reader.found),
-        pictures=tuple(reader.pictures),
         links=tuple(_links(tree, base)),
         title=title,
         section=reader.section,
@@ -106,7 +103,6 @@ class _Reader:
     section: str
     captions: Mapping[int, str]
     found: dict[Candidate, None] = field(default_factory=dict)
-    pictures: dict[str, None] = field(default_factory=dict)
 
     def read(self, node: LexborNode) -> None:
         attributes = node.attributes
@@ -114,7 +110,6 @@ class _Reader:
         url = fetchable(self.base, reference) if reference else None
         if url is None:
             return
-        self.pictures.setdefault(url)
         self._add(url, attributes.get("alt"), TextSource.ALT)
         self._add(url, attributes.get("title"), TextSource.TITLE)
         self._add(url, attributes.get("aria-label"), TextSource.ARIA)
@@ -152,7 +147,6 @@ class _Reader:
     def read_og(self, named: Mapping[str, str]) -> None:
         url = fetchable(self.base, named.get("og:image") or named.get("og:image:url") or "http://")
         if url is not None:
-            self.pictures.setdefault(url)
             for name in ("og:title", "og:description", "og:image:alt"):
                 self._add(url, named.get(name), TextSource.OG)
 

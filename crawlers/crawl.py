@@ -1,0 +1,155 @@
+"""A crawl: from seeds to WARC files, a log of every URL, and what the pages put beside their pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from crawlers.asked import AskedRobots
+from crawlers.fetch import Fetcher
+from crawlers.frontier import Frontier
+from crawlers.settings import Settings
+from crawlers.state import State
+from crawlers.store import Store
+from crawlers.visit import Visitor
+from schemas.errors import Damaged, WorkFailed
+from schemas.seeds import Site
+
+Report = Callable[[Mapping[str, int]], None]
+
+_REPORT_SECONDS = 0.2  # between two reports: as often as an eye can follow
+
+
+def crawl(sites: list[Site], corpus: Path, settings: Settings, report: Report | None = None) -> dict[str, int]:
+    """Crawl sites into `corpus`/crawl, or go on where that was interrupted; nothing when all is done.
+
+    Returns how many URLs ended how, over all rounds, as {'page/ok': 12, 'image/http_error': 3, …}; `report` gets the
+    same while it grows. Raises BadInput for seeds that cannot be, WorkFailed for a full disk or a second crawl in the
+    same folder, Damaged for files that were altered, and KeyboardInterrupt, after a checkpoint, when told to stop.
+    """
+    with opened(corpus, settings) as (frontier, store, state):
+        while frontier.begin(sites):
+            run(frontier, store, state, settings, report)
+        return frontier.counts()
+
+
+@contextlib.contextmanager
+def opened(corpus: Path, settings: Settings) -> Iterator[tuple[Frontier, Store, State]]:
+    """The state of a corpus's crawl, brought back to its last checkpoint; closed in the end."""
+    folder = corpus / "crawl"
+    path = folder / "state" / "part-00.sqlite"
+    if not path.exists():
+        for name in ("pages", "images", "log", "found"):
+            if any((folder / name).glob("r*")):
+                raise Damaged(f"{path}: missing, though {folder / name} has files; restore it, or remove {folder}")
+    state = State(path)
+    store = None
+    try:
+        state.open()
+        try:
+            store = Store(folder, state, settings)
+            yield Frontier(state, settings), store, state
+        finally:
+            if store is not None:
+                store.close()
+            state.close()
+    except (OSError, sqlite3.OperationalError) as error:
+        raise WorkFailed(
+            f"{folder}: {error}; see to it and run the same command again: it goes on from the last checkpoint"
+        ) from error
+
+
+def run(frontier: Frontier, store: Store, state: State, settings: Settings, report: Report | None = None) -> None:
+    """Serve all that waits, and seal. Raises KeyboardInterrupt, after a checkpoint, on SIGINT or SIGTERM."""
+    store.checkpoint()
+    stopped = asyncio.run(_serve(frontier, store, state, settings, report))
+    if stopped:
+        store.checkpoint()
+        raise KeyboardInterrupt
+    frontier.end()
+    store.seal()
+    store.checkpoint()
+    if report is not None:
+        report(frontier.counts())
+
+
+async def _serve(frontier: Frontier, store: Store, state: State, settings: Settings, report: Report | None) -> bool:
+    """Keep every ready host busy with one URL, until none waits; whether it was told to stop."""
+    stop = asyncio.Event()
+    tasks: set[asyncio.Task[None]] = set()
+    with _told_to_stop(stop):
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            async with Fetcher(settings) as fetcher:
+                visitor = Visitor(frontier, AskedRobots(state, settings), store, fetcher, settings)
+                beat = _Beat(frontier, store, visitor, settings, report)
+                while not stop.is_set():
+                    wait = _start(frontier, visitor, tasks, settings)
+                    if not tasks and wait is None:
+                        return False
+                    pause = settings.checkpoint_seconds if wait is None else min(wait, settings.checkpoint_seconds)
+                    done, _ = await asyncio.wait({stopping, *tasks}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done - {stopping}:
+                        tasks.discard(task)
+                        task.result()
+                    beat()
+                return True
+        finally:
+            for task in (stopping, *tasks):
+                task.cancel()
+            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+
+
+def _start(frontier: Frontier, visitor: Visitor, tasks: set[asyncio.Task[None]], settings: Settings) -> float | None:
+    """Start what is ready; seconds until more is, None when nothing waits or no more may be started."""
+    while len(tasks) < settings.hosts:
+        job = frontier.next(time.time())
+        if job is None or isinstance(job, float):
+            return job
+        tasks.add(asyncio.ensure_future(visitor.visit(job)))
+    return None
+
+
+class _Beat:
+    """What happens now and then between answers: a checkpoint, a seal, a report."""
+
+    def __init__(
+        self, frontier: Frontier, store: Store, visitor: Visitor, settings: Settings, report: Report | None
+    ) -> None:
+        self._frontier, self._store, self._visitor = frontier, store, visitor
+        self._settings, self._report = settings, report
+        self._saved_at = self._told_at = time.monotonic()
+        self._saved = 0
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if self._store.full():
+            self._store.seal()
+        due = self._visitor.responses - self._saved >= self._settings.checkpoint_responses
+        if due or now - self._saved_at >= self._settings.checkpoint_seconds:
+            self._store.checkpoint()
+            self._saved, self._saved_at = self._visitor.responses, now
+        if self._report is not None and now - self._told_at >= _REPORT_SECONDS:
+            self._report(self._frontier.counts())
+            self._told_at = now
+
+
+@contextlib.contextmanager
+def _told_to_stop(stop: asyncio.Event) -> Iterator[None]:
+    """Let SIGINT and SIGTERM set the event. Outside the main thread no signal arrives, and none can be caught."""
+    loop = asyncio.get_running_loop()
+    caught = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+            caught.append(number)
+    try:
+        yield
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,117 @@
+"""The state of one partition of a crawl: a SQLite file in one open transaction that commits at checkpoints.
+
+Everything that a crawl must not forget is here, so what a kill -9 leaves is exactly the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas.errors import Damaged, WorkFailed
+from schemas.tables import FOUND, LOG
+
+_LOG_COLUMNS = ", ".join(f'"{name}"' for name in LOG.names)
+_FOUND_COLUMNS = ", ".join(f'"{name}"' for name in FOUND.names)
+
+_TABLES = f"""
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE sites (
+    id INTEGER PRIMARY KEY, origin TEXT UNIQUE NOT NULL, strong INTEGER NOT NULL, class TEXT NOT NULL,
+    sitemap INTEGER NOT NULL, max_pages INTEGER NOT NULL, pages INTEGER NOT NULL DEFAULT 0,
+    sitemaps INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE scope (origin TEXT PRIMARY KEY, site INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE hosts (
+    id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, state INTEGER NOT NULL DEFAULT 0,
+    ready_at REAL NOT NULL DEFAULT 0, strikes INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX hosts_ready ON hosts (ready_at) WHERE state = 1;
+CREATE TABLE urls (
+    id INTEGER PRIMARY KEY, url TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, site INTEGER NOT NULL, depth INTEGER NOT NULL,
+    host INTEGER NOT NULL, turn INTEGER NOT NULL, outcome TEXT, attempts INTEGER NOT NULL DEFAULT 0,
+    target TEXT, redirects TEXT NOT NULL DEFAULT '[]', taken INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX urls_queue ON urls (host, turn) WHERE outcome IS NULL;
+CREATE INDEX urls_left ON urls (kind, site) WHERE outcome = 'budget';
+CREATE TABLE robots (
+    origin TEXT PRIMARY KEY, asked REAL NOT NULL, ruling TEXT NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, round INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE counts (kind TEXT, outcome TEXT, number INTEGER NOT NULL, PRIMARY KEY (kind, outcome)) WITHOUT ROWID;
+CREATE TABLE page_read (url TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE log ({_LOG_COLUMNS});
+CREATE TABLE found ({_FOUND_COLUMNS});
+CREATE TABLE payloads (
+    sha256 TEXT PRIMARY KEY, warc TEXT NOT NULL, "offset" INTEGER NOT NULL, length INTEGER NOT NULL,
+    body_offset INTEGER NOT NULL, url TEXT NOT NULL, date TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE parts (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE files (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_VERSION = 1  # of the tables above
+
+
+@dataclass
+class State:
+    """The open database; `db` is inside a transaction from `open` to `close`."""
+
+    path: Path
+    db: sqlite3.Connection = field(init=False)
+    _lock: BinaryIO = field(init=False)
+
+    def open(self) -> None:
+        """Open or create. Raises WorkFailed when another crawl holds it, Damaged when it is no state of ours."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.path.parent / f".{self.path.stem}.lock").open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise WorkFailed(f"{self.path}: another crawl is at work here; wait for it, or end it") from None
+        try:
+            self._open()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self) -> None:
+        self.db = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = FULL")  # a seal renames files on the strength of a commit
+            version = self.db.execute("PRAGMA user_version").fetchone()[0]
+            self.db.execute("BEGIN IMMEDIATE")
+            if version == 0:
+                for statement in _TABLES.split(";\n"):
+                    self.db.execute(statement)
+                self.db.execute(f"PRAGMA user_version = {_VERSION}")
+        except sqlite3.DatabaseError as error:
+            self.db.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            raise Damaged(
+                f"{self.path}: not a crawl's state ({error}); restore it, or crawl into another folder"
+            ) from None
+        if version not in (0, _VERSION):
+            self.db.close()
+            raise Damaged(f"{self.path}: written by another version of the crawler; finish the crawl with that one")
+
+    def commit(self) -> None:
+        """Make all so far durable, and go on in a new transaction."""
+        self.db.execute("COMMIT")
+        self.db.execute("BEGIN IMMEDIATE")
+
+    def close(self) -> None:
+        """Forget what is not committed, and let go."""
+        self.db.close()
+        self._lock.close()
+
+    def get(self, name: str, default: int = 0) -> int:
+        """A number kept under a name."""
+        row = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return default if row is None else int(row[0])
+
+    def put(self, name: str, value: int) -> None:
+        """Keep a number under a name."""
+        self.db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
+        )

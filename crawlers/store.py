@@ -1,0 +1,234 @@
+"""What was fetched and found, kept in segments: WARC files that grow, rows that wait in the state, Parquet at the end.
+
+A segment is sealed when its pictures fill a WARC, or the crawl ends. Between checkpoints files may be ahead of the
+state; the state knows how far they were good, so after a kill the rest is cut off. A seal is renames and whole files,
+each of which may be done twice; so a kill between any two of them loses nothing and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from crawlers import records
+from crawlers.fetch import Fetched
+from crawlers.settings import Settings
+from crawlers.state import State
+from schemas.errors import Damaged
+from schemas.files import whole, write_parquet
+from schemas.tables import FOUND, LOG
+
+PAGES, IMAGES = "pages", "images"
+_ENDING = {PAGES: ".warc.gz", IMAGES: ".warc"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a response is kept: file (relative to crawl/), its record, and its body's own bytes (-1 when gzipped)."""
+
+    warc: str = ""
+    offset: int = -1
+    length: int = 0
+    body_offset: int = -1
+    sha256: str = ""
+
+
+class Store:
+    """The open segment of one crawl folder."""
+
+    def __init__(self, folder: Path, state: State, settings: Settings) -> None:
+        self._folder = folder
+        self._state = state
+        self._db = state.db
+        self._settings = settings
+        self._files: dict[str, BinaryIO] = {}
+        self._recover()
+
+    @property
+    def name(self) -> str:
+        """The name of the open segment: its round, partition and number."""
+        return f"r{self._state.get('round'):04}-p00-{self._state.get('segment'):05}"
+
+    def keep(self, fetched: Fetched, kind: str) -> Place:
+        """Write a response and its request to the open WARC of `pages` or `images`.
+
+        A picture whose very bytes are kept already is written as a revisit record, so that the WARC still tells that
+        this URL was asked and answered; the place returned is that of the bytes, for whoever reads pictures.
+        """
+        sha256 = hashlib.sha256(fetched.body).hexdigest()
+        plain = kind == IMAGES
+        if plain and (first := self._first(sha256)) is not None:
+            place, url, date = first
+            self._append(kind, records.revisit(fetched, sha256, url, date))
+            self._append(kind, records.request(fetched, gzip=False))
+            return place
+        record = records.response(fetched, sha256, gzip=not plain)
+        warc = f"{kind}/{self.name}{_ENDING[kind]}"
+        offset = self._append(kind, record)
+        self._append(kind, records.request(fetched, gzip=not plain))
+        body = offset + len(record) - len(records.END) - len(fetched.body) if plain else -1
+        place = Place(warc, offset, len(record), body, sha256)
+        if plain:
+            self._db.execute(
+                "INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (sha256, warc, offset, len(record), body, fetched.url, records.warc_date(fetched.started)),
+            )
+        return place
+
+    def _first(self, sha256: str) -> tuple[Place, str, str] | None:
+        row = self._db.execute(
+            'SELECT warc, "offset", length, body_offset, url, date FROM payloads WHERE sha256 = ?', (sha256,)
+        ).fetchone()
+        return None if row is None else (Place(row[0], row[1], row[2], row[3], sha256), row[4], row[5])
+
+    def _append(self, kind: str, data: bytes) -> int:
+        """Write at the end of the open file; where it began."""
+        file = self._files.get(kind)
+        if file is None:
+            path = self._part(f"{kind}/{self.name}{_ENDING[kind]}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._files[kind] = path.open("ab")
+        offset = file.tell()
+        file.write(data)
+        return offset
+
+    def _part(self, name: str) -> Path:
+        path = self._folder / name
+        return path.parent / f".{path.name}.part"
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Let a row of the log wait for the seal. `started` is in seconds since 1970, `redirects` a sequence."""
+        values = {**row, "redirects": json.dumps(list(row["redirects"])), "started": round(row["started"] * 1e6)}
+        self._db.execute(f"INSERT INTO log VALUES ({_marks(LOG)})", [values[name] for name in LOG.names])
+
+    def found(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Let rows of found wait for the seal, each in the order of the schema."""
+        self._db.executemany(f"INSERT INTO found VALUES ({_marks(FOUND)})", rows)
+
+    def checkpoint(self) -> None:
+        """Make all so far durable: the files first, then the state that knows their length."""
+        for kind, file in self._files.items():
+            file.flush()
+            os.fsync(file.fileno())
+            self._db.execute(
+                "INSERT INTO parts VALUES (?, ?) ON CONFLICT DO UPDATE SET length = excluded.length",
+                (f"{kind}/{self.name}{_ENDING[kind]}", file.tell()),
+            )
+        self._state.commit()
+
+    def full(self) -> bool:
+        """Whether the open segment has reached its size."""
+        largest = max((file.tell() for file in self._files.values()), default=0)
+        if largest >= self._settings.segment_bytes:
+            return True
+        rows = [self._db.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] or 0 for table in ("log", "found")]
+        return max(rows) >= self._settings.segment_rows
+
+    def seal(self) -> None:
+        """Give the open segment its final names, and begin the next; nothing when it holds nothing."""
+        rows = [self._db.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] for table in ("log", "found")]
+        if not self._files and not any(rows):
+            return
+        self._state.put("sealing", 1)
+        self.checkpoint()
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+        self._finish_seal()
+
+    def _finish_seal(self) -> None:
+        """Every step may have been done before."""
+        for name, length in self._db.execute("SELECT name, length FROM parts").fetchall():
+            part, path = self._part(name), self._folder / name
+            if part.exists():
+                part.replace(path)
+            if not path.exists() or path.stat().st_size != length:
+                raise Damaged(f"{path}: missing or altered while it was being finished; restore it, or crawl anew")
+            self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (name, length))
+        for table, schema, order in (
+            ("log", LOG, "url, kind"),
+            ("found", FOUND, "page_url, image_url, source, text"),
+        ):
+            name = f"{table}/{self.name}.parquet"
+            with whole(self._folder / name) as file:
+                write_parquet(self._table(table, schema, order), file)
+            size = (self._folder / name).stat().st_size
+            self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (name, size))
+            self._db.execute(f"DELETE FROM {table}")
+        self._db.execute("DELETE FROM parts")
+        self._state.put("segment", self._state.get("segment") + 1)
+        self._state.put("sealing", 0)
+        for folder in (PAGES, IMAGES):
+            if (self._folder / folder).is_dir():
+                _sync(self._folder / folder)
+        self._state.commit()
+
+    def _table(self, table: str, schema: pa.Schema, order: str) -> pa.Table:
+        rows = self._db.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
+        arrays = []
+        for field, values in zip(schema, columns, strict=True):
+            read: Iterable[Any] = values
+            if pa.types.is_list(field.type):
+                read = map(json.loads, values)
+            elif pa.types.is_boolean(field.type):
+                read = map(bool, values)
+            arrays.append(pa.array(list(read), field.type))
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _recover(self) -> None:
+        """Bring the files back to the last checkpoint. Raises Damaged for one that is missing or altered."""
+        for name, length in self._db.execute("SELECT name, length FROM files ORDER BY name"):
+            path = self._folder / name
+            if not path.exists() or path.stat().st_size != length:
+                fault = "is not as it was written" if path.exists() else "is missing"
+                raise Damaged(f"{path}: {fault}; restore it, or remove {self._folder} and crawl again")
+        if self._state.get("sealing"):
+            self._finish_seal()
+            return
+        known = dict(self._db.execute("SELECT name, length FROM parts").fetchall())
+        for kind, ending in _ENDING.items():
+            name = f"{kind}/{self.name}{ending}"
+            part = self._part(name)
+            if name not in known:
+                part.unlink(missing_ok=True)  # begun after the last checkpoint
+                continue
+            if not part.exists() or part.stat().st_size < known[name]:
+                raise Damaged(f"{part}: missing or cut; restore it, or remove {self._folder} and crawl again")
+            file = part.open("r+b")
+            file.truncate(known[name])
+            file.seek(0, os.SEEK_END)
+            self._files[kind] = file
+
+    def close(self) -> None:
+        """Let go of the files, as they are: what the state does not know of is cut off next time."""
+        for file in self._files.values():
+            _quietly_close(file)
+        self._files.clear()
+
+
+def _marks(schema: pa.Schema) -> str:
+    return ", ".join("?" * len(schema))
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _quietly_close(file: BinaryIO) -> None:
+    """A full disk cannot take what is still buffered; the state does not count on it."""
+    try:
+        file.close()
+    except OSError:
+        return
