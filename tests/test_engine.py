@@ -26,7 +26,7 @@ from schemas.errors import BadInput, Damaged, WorkFailed
 
 ROOT = Path(__file__).parents[1]
 LOCAL, TWO = Engine(), Engine(workers=2)
-SOON = 20.0  # seconds: far more than an end takes on a busy machine, far less than the minute that DoFns sleep
+SOON = 45.0  # seconds: far more than an end takes on a busy machine, less than the minute that DoFns sleep
 
 
 class Note(beam.DoFn):
