@@ -20,3 +20,19 @@ $(VENV)/.all: $(VENV)/.base
 .PHONY: install install-all
 install: $(VENV)/.base ## the virtual environment .venv: base and dev
 install-all: $(VENV)/.all ## every extra that this machine can hold: torch, open_clip, trainers
+
+.PHONY: demo crawl test check
+demo: install ## the main job on a real Chinese site: crawl, measure, judge, pack, verify, and a report
+	$(BIN)/python -m demo.run
+
+crawl: install ## crawl alone: make crawl SEEDS=seeds.toml OUT=corpus [ARGS='--max-pages 100']
+	@test -n "$(SEEDS)" -a -n "$(OUT)" || { echo "usage: make crawl SEEDS=URL|FILE OUT=CORPUS [ARGS='--delay 2']" >&2; exit 2; }
+	$(BIN)/tuwen crawl --seeds $(SEEDS) --out $(OUT) $(ARGS)
+
+test: install ## every test; those of real trainers need `make install-all` first
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: install ## ruff, mypy --strict, and the generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy

@@ -1,0 +1,313 @@
+"""The command line: one verb each, and `run` for all of them in order.
+
+Exit codes: 0 done, 1 the work failed or `verify` found damage, 2 bad input or usage, 130 interrupted. Results go to
+standard output, progress and errors to standard error; `--debug` adds the traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from pipelines import arguments
+from pipelines.arguments import Arguments
+from schemas.errors import TuwenError
+
+app = typer.Typer(
+    name="tuwen",
+    help="Build an image-text corpus from the web: crawl, pair, measure, cluster, judge, pack, release.",
+    epilog="Beam's own options come after `--`, as in: tuwen measure CORPUS -- --runner=FlinkRunner",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+CorpusFolder = Annotated[str, typer.Argument(metavar="CORPUS", help="the corpus folder, on any Beam filesystem")]
+Out = Annotated[str, typer.Option("--out", help="the corpus folder; made where it is not", metavar="CORPUS")]
+Recipe = Annotated[str, typer.Option(help="a packaged recipe, or a TOML file (a slash or .toml)", metavar="NAME|FILE")]
+Version = Annotated[str, typer.Option(help="the release's version", metavar="X.Y.Z")]
+Workers = Annotated[int, typer.Option(help="processes to use", min=1)]
+EngineName = Annotated[str, typer.Option("--engine", help="local, flink or dataflow")]
+Seeds = Annotated[list[str] | None, typer.Option(help="URLs, or seeds files (TOML, or a URL a line)")]
+UrlList = Annotated[str | None, typer.Option(help="a list of pictures instead of a crawl: csv, json, parquet …")]
+UrlCol = Annotated[str, typer.Option(help="the list's column of picture URLs")]
+CaptionCol = Annotated[str | None, typer.Option(help="the list's column of texts")]
+Allow = Annotated[list[str] | None, typer.Option(help="an address range that is not public, CIDR[:PORT]")]
+MaxPages = Annotated[int | None, typer.Option(help="pages to fetch at most", min=0)]
+MaxImages = Annotated[int | None, typer.Option(help="pictures to fetch at most", min=0)]
+Delay = Annotated[float, typer.Option(help="seconds between two requests to one host")]
+Agent = Annotated[str, typer.Option(help="the product token that robots.txt may name", metavar="TOKEN")]
+Contact = Annotated[str | None, typer.Option(help="where a site owner can read what this crawl does", metavar="URL")]
+ImageSize = Annotated[int | None, typer.Option(help="re-encode pictures at this size; as they came without", min=1)]
+ResizeMode = Annotated[str, typer.Option(help="img2dataset's: border, keep_ratio, keep_ratio_largest, center_crop, no")]
+Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
+
+# Typer brings a click of its own in some versions: its usage errors are known by what BadParameter is made of.
+USAGE: Any = typer.BadParameter.__mro__[1]
+
+_given = Arguments((), (), False)  # what `main` took from the command line beside typer's part
+
+
+def _engine(name: str, workers: int) -> Any:
+    from pipelines.engine import Engine
+
+    return Engine(name, workers, _given.beam)
+
+
+@app.command(epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000")
+def crawl(
+    out: Out,
+    seeds: Seeds = None,
+    url_list: UrlList = None,
+    url_col: UrlCol = "url",
+    caption_col: CaptionCol = None,
+    allow_address: Allow = None,
+    max_pages: MaxPages = None,
+    max_images: MaxImages = None,
+    delay: Delay = 1.0,
+    agent: Agent = "TuwenBot",
+    contact: Contact = None,
+) -> None:
+    """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
+    from pipelines import crawl as verb
+
+    settings = verb.settings(allow_address or [], max_pages, max_images, delay, agent, contact)
+    if url_list:
+        verb.crawl_list(url_list, url_col, caption_col, out, settings)
+    else:
+        verb.crawl_sites(seeds or [], out, settings)
+
+
+@app.command(epilog="Example: tuwen pair corpus")
+def pair(corpus: CorpusFolder, workers: Workers = 1, engine: EngineName = "local") -> None:
+    """Join what was found with what was fetched: one row per pair."""
+    from pipelines.corpus import Corpus
+    from pipelines.pair import pair as verb
+
+    _say("pair", verb(Corpus(corpus), engine=_engine(engine, workers)))
+
+
+@app.command(epilog="Example: tuwen measure corpus --family text image --workers 2")
+def measure(
+    corpus: CorpusFolder,
+    family: Annotated[list[str] | None, typer.Option(help="families to measure; all without")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="models for the match family", metavar="REF")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda: for models")] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32 or bf16: for models")] = "fp32",
+    workers: Workers = 1,
+    engine: EngineName = "local",
+) -> None:
+    """Measure every pair: texts and pictures, family by family. Decides nothing."""
+    from pipelines.corpus import Corpus
+    from pipelines.measure import measure as verb
+    from schemas.errors import BadInput
+
+    if model or device not in ("auto", "cpu") or precision != "fp32":
+        raise BadInput("--model, --device, --precision: no family of this version has a model to choose; leave them")
+    verb(Corpus(corpus), family or [], engine=_engine(engine, workers))
+
+
+@app.command(epilog="Example: tuwen cluster corpus --against corpus/releases/demo-1.0.0 flickr30k/")
+def cluster(
+    corpus: CorpusFolder,
+    against: Annotated[list[str] | None, typer.Option(help="older releases and test sets to match with")] = None,
+    workers: Workers = 1,
+    engine: EngineName = "local",
+) -> None:
+    """Find repeats and near-duplicates over the whole corpus."""
+    from pipelines.cluster import cluster as verb
+    from pipelines.corpus import Corpus
+
+    verb(Corpus(corpus), engine=_engine(engine, workers), against=tuple(against or ()))
+
+
+@app.command(
+    epilog="Example: tuwen judge corpus --recipe wukong, or: tuwen judge corpus --recipe my.toml --sql | duckdb"
+)
+def judge(
+    corpus: CorpusFolder,
+    recipe: Recipe,
+    sql: Annotated[bool, typer.Option("--sql", help="print the recipe as one DuckDB query, and judge nothing")] = False,
+    workers: Workers = 1,
+    engine: EngineName = "local",
+) -> None:
+    """Give every pair a verdict by a recipe: tiers and the base subset too."""
+    from pipelines.corpus import Corpus
+    from pipelines.judge import judge as verb
+    from schemas import recipe as recipes
+
+    loaded = recipes.load(recipe)
+    if sql:
+        print(recipes.sql(loaded, corpus), end="")
+        return
+    _say("judge", verb(Corpus(corpus), loaded, engine=_engine(engine, workers)))
+
+
+@app.command(epilog="Example: tuwen pack corpus --recipe wukong --version 1.0.0 --image-size 256")
+def pack(
+    corpus: CorpusFolder,
+    recipe: Recipe,
+    version: Version,
+    image_size: ImageSize = None,
+    resize_mode: ResizeMode = "border",
+    workers: Workers = 1,
+    engine: EngineName = "local",
+) -> None:
+    """Write the kept pairs as WebDataset shards with their Parquet: weak, strong and base."""
+    from pipelines.corpus import Corpus
+    from pipelines.pack import Packing
+    from pipelines.pack import pack as verb
+    from schemas.recipe import load
+
+    packing = Packing(image_size=image_size, resize_mode=resize_mode)
+    counts = verb(Corpus(corpus), load(recipe), version, engine=_engine(engine, workers), packing=packing)
+    _say("pack", counts)
+
+
+@app.command(epilog="Example: tuwen release corpus --recipe wukong --version 1.0.0")
+def release(
+    corpus: CorpusFolder,
+    recipe: Recipe,
+    version: Version,
+    date: Date = None,
+    workers: Workers = 1,
+    engine: EngineName = "local",
+) -> None:
+    """Finish a release: index, cards, report, and the manifest last."""
+    from pipelines import finish
+    from pipelines.corpus import Corpus
+    from schemas.recipe import load
+
+    finish.finish(Corpus(corpus), load(recipe), version, date, _engine(engine, workers))
+
+
+@app.command(epilog="Example: tuwen run --seeds seeds.toml --out corpus --recipe demo")
+def run(
+    out: Out,
+    recipe: Recipe,
+    seeds: Seeds = None,
+    url_list: UrlList = None,
+    url_col: UrlCol = "url",
+    caption_col: CaptionCol = None,
+    allow_address: Allow = None,
+    max_pages: MaxPages = None,
+    max_images: MaxImages = None,
+    delay: Delay = 1.0,
+    agent: Agent = "TuwenBot",
+    contact: Contact = None,
+    version: Version = "1.0.0",
+    image_size: ImageSize = None,
+    resize_mode: ResizeMode = "border",
+    date: Date = None,
+    workers: Workers = 1,
+    engine: EngineName = "local",
+) -> None:
+    """All verbs in order, from seeds to a finished release; ends with the funnel as a table."""
+    from schemas.recipe import load
+
+    load(recipe)  # a mistake in it shows before the crawl, not after
+    crawl(out, seeds, url_list, url_col, caption_col, allow_address, max_pages, max_images, delay, agent, contact)
+    pair(out, workers, engine)
+    measure(out, workers=workers, engine=engine)
+    cluster(out, workers=workers, engine=engine)
+    judge(out, recipe, workers=workers, engine=engine)
+    pack(out, recipe, version, image_size, resize_mode, workers, engine)
+    release(out, recipe, version, date, workers, engine)
+
+
+@app.command(epilog="Example: tuwen verify corpus/releases/wukong-1.0.0")
+def verify(
+    path: Annotated[str, typer.Argument(metavar="RELEASE", help="the folder of a release")],
+    workers: Workers = 1,
+    engine: EngineName = "local",
+) -> None:
+    """Hash every file of a release again and compare it with its manifest and index."""
+    from pipelines.verify import verify as verb
+    from schemas.errors import Damaged
+
+    damage = verb(path, engine=_engine(engine, workers))
+    for line in damage:
+        print(line)
+    if damage:
+        raise Damaged(f"{path}: {len(damage)} faults; restore the files named above, or pack the release again")
+    print(f"{path}: sound")
+
+
+@app.command(epilog="Example: tuwen diff corpus/releases/wukong-1.0.0 corpus/releases/wukong-1.1.0 --json")
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="the folder of the older release")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="the folder of the newer release")],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+) -> None:
+    """Tell which pairs and shards two releases differ in, and which version that makes."""
+    from pipelines import finish
+
+    finish.show_diff(old, new, as_json)
+
+
+@app.command(epilog="Example: tuwen report corpus")
+def report(
+    path: Annotated[str, typer.Argument(metavar="CORPUS|RELEASE", help="a judged corpus, or a release")],
+    recipe: Annotated[str | None, typer.Option(help="whose ledger; the corpus's only one without")] = None,
+) -> None:
+    """Print the funnel of a corpus or a release, and write or name the page that shows it."""
+    from pipelines import finish
+
+    finish.show_report(path, recipe)
+
+
+def _say(verb: str, counts: dict[str, int]) -> None:
+    """The verb's result in one line."""
+    from pipelines.progress import summary
+
+    print(f"{verb}: {summary(counts) or 'nothing'}")
+
+
+def main() -> None:
+    """Run one command line and exit with its code."""
+    global _given  # noqa: PLW0603 - a process has one command line
+    _given = arguments.split(sys.argv[1:])
+    if _given.debug:
+        os.environ["TUWEN_DEBUG"] = "1"
+    sys.exit(_run(list(_given.ours)))
+
+
+def _run(words: list[str]) -> int:
+    try:
+        return int(app(words, standalone_mode=False) or 0)
+    except USAGE as error:
+        command = error.ctx.command_path if error.ctx else "tuwen"
+        if not words:
+            print(error.format_message(), file=sys.stderr)
+            return 2
+        return _fail(f"{error.format_message()} See: {command} --help", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted; the same command goes on from here", 130)
+    except TuwenError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # a fault of ours: still one line, and the way to the rest
+        return _fail(f"{type(error).__name__}: {error}; this is a fault of tuwen: add --debug for the traceback", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    from pipelines.progress import printable
+
+    if _given.debug:
+        traceback.print_exc()
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"tuwen: {escape(printable(message))}", style=None)
+    return code
+
+
+if __name__ == "__main__":
+    main()

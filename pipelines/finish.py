@@ -1,0 +1,91 @@
+"""What ends on a screen: the funnel of a release, the report's path, and what two releases differ in."""
+
+from __future__ import annotations
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines import files
+from pipelines.corpus import Corpus
+from pipelines.crawl import agent_of
+from pipelines.diff import diff
+from pipelines.engine import Engine
+from pipelines.funnel import Funnel, funnel, percent
+from pipelines.release import release
+from pipelines.report import report
+from schemas import manifest as manifests
+from schemas.errors import BadInput
+from schemas.manifest import Manifest
+from schemas.recipe import Recipe, load
+
+
+def finish(corpus: Corpus, recipe: Recipe, version: str, date: str | None, engine: Engine) -> None:
+    """Finish a release with its report, and print the funnel and where the two lie."""
+    counted = funnel(corpus, recipe)
+    release(
+        corpus,
+        recipe,
+        version,
+        engine=engine,
+        agent=agent_of(corpus),
+        date=date,
+        report=lambda _: report(corpus, recipe, counted),
+    )
+    folder = corpus.release(recipe.name, version)
+    _table(f"{recipe.name} {version}", counted.rows())
+    print(f"release: {folder}\nreport:  {files.join(folder, 'report.html')}")
+
+
+def show_report(path: str, recipe: str | None) -> None:
+    """Print the funnel of a corpus or a release; write the page of a corpus, name that of a release.
+
+    Raises BadInput for a folder that is neither, and for a corpus with several ledgers when no recipe is named.
+    """
+    if files.exists(files.join(path, "manifest.json")):
+        made = manifests.decode(files.read_bytes(files.join(path, "manifest.json")))
+        _table(f"{made.name} {made.version}", _rows(made))
+        print(f"report:  {files.join(path, 'report.html')}")
+        return
+    corpus, loaded = Corpus(path), load(recipe or _only_recipe(path))
+    counted: Funnel = funnel(corpus, loaded)
+    page = corpus.path("ledger", loaded.name, "report.html")
+    with files.whole(page) as file:
+        file.write(report(corpus, loaded, counted))
+    _table(loaded.name, counted.rows())
+    print(f"report:  {page}")
+
+
+def show_diff(old: str, new: str, as_json: bool) -> None:
+    """Print what two releases differ in, and the version that follows from it."""
+    found = diff(old, new)
+    if as_json:
+        print(json.dumps(found.to_json(), ensure_ascii=False, indent=2, sort_keys=True))
+        return
+    _table(f"{old} → {new}", found.rows())
+
+
+def _only_recipe(path: str) -> str:
+    names = {name.split("/")[1] for name in files.tree(path) if name.startswith("ledger/")}
+    if len(names) != 1:
+        known = ", ".join(sorted(names)) or "none"
+        raise BadInput(f"{path}: ledgers here: {known}; judge it first, or say whose with --recipe")
+    return names.pop()
+
+
+def _rows(made: Manifest) -> list[tuple[str, str, str]]:
+    counts = made.counts
+    steps = ("found", "fetched", "measured", "kept", "weak", "strong", "base")
+    return [(step, f"{getattr(counts, step):,}", percent(getattr(counts, step), counts.found)) for step in steps]
+
+
+def _table(title: str, rows: list[tuple[str, str, str]]) -> None:
+    """Print rows of (what, number, share or remark) on standard output, numbers to the right."""
+    table = Table(title=title, box=None, show_header=False, title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(justify="right")
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False).print(table)
