@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 NOISY = ("apache_beam", "google", "grpc", "oauth2client", "urllib3", "botocore", "boto3")
 # Beam's readers of a connection, which end with an exception whenever the other end is gone.
 READERS = ("beam_control_read", "read_grpc_client_inputs", "forward_grpc_outputs")
+
+LINGER = 1.0  # seconds: a reader ends within milliseconds of its connection; one that does not may speak
 
 
 def debugging() -> bool:
@@ -44,10 +47,19 @@ def quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", module=r"(apache_beam|google|grpc)(\.|$)")
             yield
     finally:
+        _await_readers()
         threading.excepthook = hook
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
         root.removeFilter(_refuse)
+
+
+def _await_readers() -> None:
+    """Let the readers of closed connections have their say while nobody hears it."""
+    end = time.monotonic() + LINGER
+    for thread in threading.enumerate():
+        if thread.name in READERS:
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def _refuse(_: logging.LogRecord) -> bool:
