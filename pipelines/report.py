@@ -1,0 +1,135 @@
+"""report: one HTML file to look at: the funnel, what was dropped and why, what was kept, how the signals are spread.
+
+It needs nothing but itself: no script, no other file, no font from elsewhere. Whatever a page of the web put into a
+text is shown as text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+import pyarrow as pa
+from jinja2 import Environment, StrictUndefined, Template
+
+from pipelines import charts
+from pipelines.corpus import Corpus
+from pipelines.examples import Example, examples, printable
+from pipelines.funnel import Funnel, percent
+from pipelines.histograms import histograms
+from schemas.recipe import Keep, Once, Recipe
+from schemas.signals import all_signals
+
+TOP = 12  # rows of a table of names: the head of a long tail, and the rest in one row
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One step of the recipe, with what it dropped."""
+
+    name: str
+    rule: str
+    why: str
+    count: int
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One bar of the funnel; `lost` says what went since the step before."""
+
+    name: str
+    count: int
+    lost: str
+    part: bool  # of the kept pairs, and no step of its own
+
+
+@dataclass(frozen=True)
+class Names:
+    """A table of names with counts, the largest first; `rest` stands for (how many more names, their count)."""
+
+    title: str
+    what: str
+    rows: tuple[tuple[str, int], ...]
+    rest: tuple[int, int]
+    total: int
+
+
+def report(corpus: Corpus, recipe: Recipe, funnel: Funnel) -> bytes:
+    """The report on a judged corpus as one HTML page in UTF-8; equal bytes for equal corpora.
+
+    Raises Damaged where a file that it shows something of is not as it was written.
+    """
+    shown = examples(corpus, recipe)
+    page = _template().render(
+        recipe=recipe,
+        funnel=funnel,
+        steps=_steps(funnel),
+        drops=_drops(recipe, funnel, shown),
+        kept=[(name, getattr(funnel, name), shown[f"+{name}"]) for name in ("strong", "weak", "base")],
+        strong_rules=[(_range(keep), keep.why) for keep in recipe.strong_keeps],
+        charts=[charts.chart(histogram) for histogram in histograms(corpus, recipe)],
+        names=_tables(funnel),
+        svg=charts,
+    )
+    return (page.rstrip() + "\n").encode()
+
+
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(n=lambda count: f"{count:,}", number=charts.number, printable=printable)
+    environment.globals.update(percent=percent)
+    source = resources.files("pipelines") / "templates" / "report.html.j2"
+    return environment.from_string(source.read_text("utf-8"))
+
+
+def _steps(funnel: Funnel) -> list[Step]:
+    steps, before = [], funnel.found
+    for name, count in funnel.steps():
+        part = name in ("weak", "strong", "base")
+        lost = "" if part or before == count else f"−{before - count:,}"
+        steps.append(Step(name, count, lost, part))
+        before = count
+    return steps
+
+
+def _drops(recipe: Recipe, funnel: Funnel, shown: dict[str, list[Example]]) -> list[Drop]:
+    rules = [(keep.verdict, _range(keep), keep.why) for keep in recipe.keep]
+    rules += [(once.verdict, _repeats(once), once.why) for once in recipe.once]
+    return [Drop(name, rule, why, funnel.verdicts[name], tuple(shown[name])) for name, rule, why in rules]
+
+
+def _range(keep: Keep) -> str:
+    """What a keep lets pass, as one reads it."""
+    name = keep.signal
+    if keep.one_of:
+        return f"{name} is {' or '.join(keep.one_of)}"
+    if keep.top is not None:
+        return f"{name} in the best {percent(round(keep.top * 10_000), 10_000)}"
+    if pa.types.is_boolean(all_signals()[name].type):
+        return f"{name} is {'true' if keep.min is not None and keep.min > 0 else 'false'}"
+    low, high = (None if bound is None else charts.number(bound) for bound in (keep.min, keep.max))
+    if low is not None and high is not None:
+        return f"{low} ≤ {name} ≤ {high}"
+    return f"{name} ≥ {low}" if low is not None else f"{name} ≤ {high}"
+
+
+def _repeats(once: Once) -> str:
+    best = ", ".join(f"most {rank[1:]}" if rank.startswith("-") else f"least {rank}" for rank in once.best)
+    return f"at most {once.limit} for each {' and '.join(once.by)}, by {best}"
+
+
+def _tables(funnel: Funnel) -> list[Names]:
+    return [
+        _names("Text sources", "kept pairs", funnel.sources),
+        _names("Classes", "kept pairs", funnel.classes),
+        _names("Top sites", "kept pairs", funnel.sites),
+        _names("Pictures", "URLs, by outcome", funnel.outcomes),
+        _names("Pages", "URLs, by outcome", funnel.pages),
+    ]
+
+
+def _names(title: str, what: str, counts: dict[str, int]) -> Names:
+    rows = [(printable(name), count) for name, count in counts.items()]
+    head, tail = rows[:TOP], rows[TOP:]
+    return Names(title, what, tuple(head), (len(tail), sum(count for _, count in tail)), sum(counts.values()))
