@@ -18,7 +18,7 @@ TEXT = pa.schema(
         column("text_han", pa.int32(), "Han characters in the text"),
         column("text_han_ratio", pa.float32(), "Han characters among those that are not white space; 0 for none"),
         column("text_script", pa.string(), "hans, hant, han (both alike), kana, hangul, latin, other or none"),
-        column("text_language", pa.string(), "ISO 639-1 code; und when nothing can be said"),
+        column("text_language", pa.string(), "ISO 639-1 code, 639-3 where there is none; und when nothing can be said"),
         column("text_language_score", pa.float32(), "how sure the language is, 0 to 1", good="high"),
         column("text_simplified", pa.string(), "the text in simplified characters (OpenCC t2s)"),
         column(
@@ -44,7 +44,9 @@ IMAGE = pa.schema(
         column("image_pixels", pa.int64(), "width times height"),
         column("image_bytes", pa.int64(), "length of the original file in bytes"),
         column("image_format", pa.string(), "by content, lower case: jpeg, png, webp, gif …; '' when unreadable"),
-        column("image_frames", pa.int32(), "frames of an animation, 1 for a still; 0 when unreadable"),
+        column(
+            "image_frames", pa.int32(), "frames of an animation, counted up to 10,000; 1 for a still; 0 when unreadable"
+        ),
         column("image_orientation", pa.int32(), "the EXIF orientation, 1 to 8; 1 when absent"),
         column(
             "image_entropy",

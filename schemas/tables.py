@@ -80,7 +80,9 @@ _PAIR = [
         "the pair's identity: 32 hex digits, sha256(image_url, newline, text) cut to 128 bits",
     ),
     column("image_url", pa.string(), "the picture's URL"),
-    column("page_url", pa.string(), "the page that puts the two together: a strong site's before others, then by trust of the source, then by URL"),
+    column(
+        "page_url", pa.string(), "the page that puts the two together: strong sites first, then by trust of the source"
+    ),
     column("text", pa.string(), "the text as the page has it, white space collapsed"),
     column("source", pa.string(), "where the text stood on that page"),
     column("site", pa.string(), "the origin of the seed that led to the page"),
