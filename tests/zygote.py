@@ -12,15 +12,16 @@ import sys
 
 from pipelines import cli, cluster, judge, measure, pack, pair, release, verify  # noqa: F401 - what the fork needs
 
-for line in iter(sys.stdin.readline, ""):
-    child = os.fork()
-    if not child:
-        sys.argv = ["tuwen", *json.loads(line)]
-        os.dup2(2, 1)
-        try:
-            cli.main()
-        except SystemExit as end:
-            os._exit(int(end.code or 0))  # at once: threads of libraries did not come along through the fork
-    print(child, flush=True)
-    sys.stdin.readline()
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+if __name__ == "__main__":
+    for line in iter(sys.stdin.readline, ""):
+        child = os.fork()
+        if not child:
+            sys.argv = ["tuwen", *json.loads(line)]
+            os.dup2(2, 1)
+            try:
+                cli.main()
+            except SystemExit as end:
+                os._exit(int(end.code or 0))  # at once: threads of libraries did not come along through the fork
+        print(child, flush=True)
+        sys.stdin.readline()
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
