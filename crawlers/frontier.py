@@ -74,11 +74,16 @@ class Frontier:
         if finished:
             self._reopen()
         waiting = self._db.execute("SELECT 1 FROM urls WHERE outcome IS NULL LIMIT 1").fetchone() is not None
-        if waiting and finished:
+        if waiting:
+            self.open_round()
+        return waiting or not finished  # an open round may have its seal before it
+
+    def open_round(self) -> None:
+        """Begin the next round, unless one is open."""
+        if self._state.get("finished"):
             self._state.put("round", self.round + 1)
             self._state.put("segment", 0)
             self._state.put("finished", 0)
-        return waiting or not finished  # an open round may have its seal before it
 
     def end(self) -> None:
         """Note that nothing is left of this round."""
@@ -158,9 +163,15 @@ class Frontier:
         if changed:
             self._db.execute("UPDATE hosts SET state = ? WHERE id = ? AND state = ?", (_WAITING, host, _IDLE))
 
-    def met(self, url: str) -> bool:
-        """Whether a URL has a row of its own."""
-        return self._db.execute("SELECT 1 FROM urls WHERE url = ?", (url,)).fetchone() is not None
+    def refuse(self, url: str, kind: UrlKind, outcome: Outcome) -> bool:
+        """Give what cannot be asked for its outcome at once; whether it was met for the first time."""
+        first = self._db.execute(
+            "INSERT OR IGNORE INTO urls (url, kind, site, depth, host, turn, outcome) VALUES (?, ?, 0, 0, 0, 0, ?)",
+            (url, str(kind), str(outcome)),
+        ).rowcount
+        if first:
+            self.count(str(kind), outcome)
+        return bool(first)
 
     def first_reading(self, url: str) -> bool:
         """Whether a page is read for the first time; several URLs may lead to one."""

@@ -19,8 +19,9 @@ _LAZY = _LAZY_NAMES.split()
 _LAZY_SETS = ("data-srcset", "data-lazy-srcset", "lazy-srcset")
 _LIKE_A_URL = re.compile(r"""[^\s<>"'{}]*[./][^\s<>"'{}]*\Z""")  # loaders also keep flags, JSON and templates there
 _PLACEHOLDER = re.compile(
-    r"(?:^|[/_\-.])(?:blank|none|spacer|transparent|placeholder|loading|lazy(?:load)?|grey|gray|pixel|1x1|s|t)"
-    r"(?:[_\-.]?\d+(?:x\d+)?)?\.(?:gif|png|jpe?g|svg|webp)(?:[?#]|$)",
+    r"(?:^|[/_\-.])(?:blank|none|spacer|transparent|placeholder|loading|lazy(?:load)?|grey|gray|pixel|1x1)"
+    r"(?:[_\-.]?\d+(?:x\d+)?)?\.(?:gif|png|jpe?g|svg|webp)(?:[?#]|$)"
+    r"|(?:^|/)[st]\.gif(?:[?#]|$)",
     re.I,
 )
 
@@ -72,8 +73,8 @@ def _sources(picture: LexborNode) -> list[str]:
 
 
 def _largest(sets: list[str], single: str) -> str:
-    """Widths say more than densities, and both more than nothing; src alone counts as 1x."""
-    best, best_size = single, (0, 1.0 if single and not is_placeholder(single) else 0.0)
+    """Widths say more than densities; src counts as 1x, but as in browsers a candidate of 1x goes before it."""
+    best, best_size = single, (0, 0.99 if single and not is_placeholder(single) else 0.0)
     for value in sets:
         for url, descriptor in srcset.parse(value[:65_536]):
             if url.startswith("data:") or is_placeholder(url):

@@ -234,16 +234,14 @@ class Visitor:
 
     def _log(self, job: Job, fetched: Fetched, outcome: Outcome, evidence: dict[str, Any], place: Place) -> None:
         asked_for = fetched.status or fetched.seconds
+        row = log_row(job.url, job.kind, outcome, self._frontier.round, fetched.started)
         self._store.log(
-            {
-                "url": job.url,
+            row
+            | {
                 "final_url": fetched.url,
-                "kind": str(job.kind),
                 "host": host_queue(job.url),
-                "outcome": str(outcome),
                 "status": fetched.status,
                 "attempts": job.attempts + 1 if asked_for else job.attempts,
-                "started": fetched.started,
                 "seconds": fetched.seconds,
                 "bytes": len(fetched.body),
                 "content_type": fetched.content_type,
@@ -255,6 +253,31 @@ class Visitor:
                 "offset": place.offset,
                 "length": place.length,
                 "body_offset": place.body_offset,
-                "round": self._frontier.round,
             }
         )
+
+
+def log_row(url: str, kind: UrlKind, outcome: Outcome, number: int, now: float) -> dict[str, Any]:
+    """The row of the log for a URL that nobody was asked for, in crawl round `number`."""
+    return {
+        "url": url,
+        "final_url": url,
+        "kind": str(kind),
+        "host": "",
+        "outcome": str(outcome),
+        "status": 0,
+        "attempts": 0,
+        "started": now,
+        "seconds": 0.0,
+        "bytes": 0,
+        "content_type": "",
+        "sha256": "",
+        "evidence": "{}",
+        "redirects": (),
+        "ip": "",
+        "warc": "",
+        "offset": -1,
+        "length": 0,
+        "body_offset": -1,
+        "round": number,
+    }
