@@ -1,0 +1,1 @@
+"""One readable file per model: the consumers that prove the data. They read only what a release holds."""
