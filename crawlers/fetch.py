@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -83,15 +84,35 @@ _attempt: ContextVar[_Attempt] = ContextVar("attempt")
 
 
 class _Response(aiohttp.ClientResponse):
-    """Remembers who answered: aiohttp lets go of the connection as soon as a short answer is in."""
+    """Remembers who answered, and whether they hung up: aiohttp lets go of the connection as soon as it can."""
 
     peer = ""
+    hung_up: asyncio.Future[None] | None = None
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         transport = connection.transport
         address = transport.get_extra_info("peername") if transport is not None else None
         self.peer = address[0] if address else ""
+        self.hung_up = connection.protocol.closed if connection.protocol is not None else None
         return await super().start(connection)
+
+    @contextlib.contextmanager
+    def noticing_the_end(self) -> Iterator[None]:
+        """Wake the reader of a body whose chunks are broken: aiohttp closes the connection, and lets it wait."""
+
+        def wake(ended: asyncio.Future[None]) -> None:
+            why = None if ended.cancelled() else ended.exception()
+            if not self.content.is_eof() and self.content.exception() is None:
+                self.content.set_exception(aiohttp.ClientPayloadError(f"the connection ended within the body: {why}"))
+
+        if self.hung_up is None:
+            yield
+            return
+        self.hung_up.add_done_callback(wake)
+        try:
+            yield
+        finally:
+            self.hung_up.remove_done_callback(wake)  # the connection may serve many answers
 
 
 @dataclass
@@ -182,7 +203,8 @@ class Fetcher:
                 target = fetchable(blank.url, location)
                 detail = "" if target else "the redirect leads to what is no http(s) URL"
                 return replace(answer, location=target, detail=detail)
-            return await self._read(response, answer, want)
+            with response.noticing_the_end():
+                return await self._read(response, answer, want)
 
     async def _read(self, response: aiohttp.ClientResponse, answer: Fetched, want: Want) -> Fetched:
         settings = self.settings

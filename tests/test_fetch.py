@@ -1,0 +1,314 @@
+import asyncio
+import contextlib
+import gzip
+import socket
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import brotli
+import pytest
+from web import HTML, Request, Web, answer, loopback, redirect, serving
+
+from crawlers import media
+from crawlers.addresses import Allowed
+from crawlers.fetch import Fetched, Fetcher, Want
+from crawlers.settings import Settings
+from schemas.outcome import Outcome
+
+ANY = Want("*/*", 1_000_000)
+PICTURE = Want("image/*", 1_000_000, media.PICTURES, codings="identity")
+JPEG = b"\xff\xd8\xff\xe0" + b"x" * 5000
+QUICK = loopback(deadline=1.0, read_timeout=0.5, slow_after=0.2, connect_timeout=0.5)
+PAGE = "<!doctype html><p>" + "红烧肉" * 2000
+
+
+def fetch(url: str, want: Want = ANY, settings: Settings = QUICK) -> Fetched:
+    async def once() -> Fetched:
+        async with Fetcher(settings) as fetcher:
+            return await fetcher.fetch(url, want)
+
+    return asyncio.run(once())
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    site = Web({})
+    with serving(site):
+        yield site
+
+
+def sends(*parts: bytes, pause: float = 0.0, hold: float = 0.0, reset: bool = False):  # type: ignore[no-untyped-def]
+    """A behaviour: these bytes one after another, then hang up (or reset)."""
+
+    def behave(connection: socket.socket, request: Request) -> None:
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(pause)
+        time.sleep(hold)
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.close()
+
+    return behave
+
+
+def test_a_whole_answer(web: Web) -> None:
+    web.answers["/x?q=%E5%9B%BE"] = answer(PAGE, X_Robots_Tag="noai")
+    before = time.time()
+    found = fetch(web.url("/x?q=%E5%9B%BE"))
+    assert (found.outcome, found.status, found.reason, found.ip) == (Outcome.OK, 200, "OK", "127.0.0.1")
+    assert found.body == PAGE.encode() and found.wire == len(found.body) and found.content_type == "text/html"
+    assert found.header_values("x-robots-tag") == ["noai"] and found.header("content-type") == HTML
+    assert before <= found.started <= time.time() and 0 < found.seconds < 1
+    (request,) = web.asked
+    assert request.path == "/x?q=%E5%9B%BE"
+    assert request.headers["user-agent"].startswith("TuwenBot/0.1 (+https://")
+    assert request.headers["accept-encoding"] == "gzip, deflate, br"
+    assert dict(found.request_headers)["User-Agent"] == request.headers["user-agent"]
+
+
+def test_pictures_are_asked_for_as_they_are(web: Web) -> None:
+    web.answers["/a.jpg"] = answer(JPEG, kind="text/plain")
+    found = fetch(web.url("/a.jpg"), PICTURE)
+    assert (found.outcome, found.content_type) == (Outcome.OK, "image/jpeg")
+    assert web.asked[0].headers["accept-encoding"] == "identity" and web.asked[0].headers["accept"] == "image/*"
+
+
+def test_no_cookies_no_proxy(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    web.answers["/"] = answer("x", Set_Cookie="a=b")
+
+    async def twice() -> list[Fetched]:
+        async with Fetcher(QUICK) as fetcher:
+            return [await fetcher.fetch(web.url(), ANY), await fetcher.fetch(web.url(), ANY)]
+
+    assert [one.outcome for one in asyncio.run(twice())] == [Outcome.OK] * 2
+    assert all("cookie" not in request.headers for request in web.asked)
+
+
+RAW = zlib.compressobj(wbits=-15)
+CODED = {
+    "gzip": gzip.compress(PAGE.encode()),
+    "x-gzip": gzip.compress(PAGE.encode()[:100]) + gzip.compress(PAGE.encode()[100:]),
+    "GZIP": gzip.compress(PAGE.encode()) + b"\0" * 100,
+    "deflate": zlib.compress(PAGE.encode()),
+    "Deflate": RAW.compress(PAGE.encode()) + RAW.flush(),
+    "br": brotli.compress(PAGE.encode()),
+    "identity": PAGE.encode(),
+}
+
+
+@pytest.mark.parametrize("coding", CODED)
+def test_content_codings(web: Web, coding: str) -> None:
+    web.answers["/"] = answer(CODED[coding], Content_Encoding=coding)
+    found = fetch(web.url())
+    assert (found.outcome, found.body, found.wire) == (Outcome.OK, PAGE.encode(), len(CODED[coding]))
+
+
+BOMB = b"\0" * 50_000_000
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+HOSTILE: dict[str, tuple[object, Outcome]] = {
+    "not found": (answer("no", "404 Not Found"), Outcome.HTTP_ERROR),
+    "gzip bomb": (answer(gzip.compress(BOMB), Content_Encoding="gzip"), Outcome.TOO_LARGE),
+    "deflate bomb": (answer(zlib.compress(BOMB), Content_Encoding="deflate"), Outcome.TOO_LARGE),
+    "brotli bomb": (answer(brotli.compress(BOMB, quality=1), Content_Encoding="br"), Outcome.TOO_LARGE),
+    "too large, said": (HEAD + b"Content-Length: 2000000\r\n\r\n", Outcome.TOO_LARGE),
+    "too large, unsaid": (sends(HEAD + b"\r\n", b"x" * 2_000_000), Outcome.TOO_LARGE),
+    "two codings": (answer(gzip.compress(gzip.compress(b"x")), Content_Encoding="gzip, gzip"), Outcome.BAD_ENCODING),
+    "zstd unasked": (answer(b"\x28\xb5\x2f\xfd", Content_Encoding="zstd"), Outcome.BAD_ENCODING),
+    "no gzip": (answer(b"<html>", Content_Encoding="gzip"), Outcome.BAD_ENCODING),
+    "no brotli": (answer(b"<html>" * 9, Content_Encoding="br"), Outcome.BAD_ENCODING),
+    "gzip broken": (answer(CODED["gzip"][:40] + b"x" * 50, Content_Encoding="gzip"), Outcome.BAD_ENCODING),
+    "gzip cut": (answer(CODED["gzip"][:-20], Content_Encoding="gzip"), Outcome.TRUNCATED),
+    "brotli cut": (answer(CODED["br"][:-5], Content_Encoding="br"), Outcome.TRUNCATED),
+    "lying length": (sends(HEAD + b"Content-Length: 100\r\n\r\nshort"), Outcome.TRUNCATED),
+    "chunks cut": (sends(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n"), Outcome.TRUNCATED),
+    "chunks broken": (
+        sends(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"zz\r\nabcde\r\n", pause=0.05),
+        Outcome.TRUNCATED,
+    ),
+    "reset in the body": (sends(HEAD + b"Content-Length: 99\r\n\r\nab", hold=0.1, reset=True), Outcome.TRUNCATED),
+    "reset": (sends(reset=True), Outcome.CONNECT),
+    "hung up": (sends(), Outcome.CONNECT),
+    "no http": (sends(b"SSH-2.0-OpenSSH_9.6\r\n" * 3), Outcome.HTTP_ERROR),
+    "huge header": (sends(HEAD + b"X: " + b"x" * 100_000 + b"\r\n\r\n"), Outcome.HTTP_ERROR),
+    "many headers": (sends(HEAD + b"".join(b"X%d: y\r\n" % n for n in range(999)) + b"\r\n"), Outcome.HTTP_ERROR),
+    "silence": (sends(hold=3), Outcome.TIMEOUT),
+    "silence in the body": (sends(HEAD + b"Content-Length: 99\r\n\r\nab", hold=3), Outcome.TIMEOUT),
+    "drip": (sends(HEAD + b"\r\n", *[b"x"] * 40, pause=0.05), Outcome.TOO_SLOW),
+    "dripping headers": (sends(HEAD, *[b"X"] * 60, pause=0.05), Outcome.TIMEOUT),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_answers_are_values(web: Web, name: str) -> None:
+    given, outcome = HOSTILE[name]
+    web.answers["/"] = given  # type: ignore[assignment]
+    begun = time.monotonic()
+    found = fetch(web.url())
+    assert found.outcome is outcome, found
+    assert len(found.body) <= ANY.cap
+    assert time.monotonic() - begun < 2.5
+
+
+def test_the_wrong_type_is_left_early(web: Web) -> None:
+    web.answers["/a.jpg"] = answer("<!doctype html><p>404 …" + "x" * 900_000, kind="image/jpeg")
+    web.answers["/b.jpg"] = answer("", kind="image/jpeg")
+    web.answers["/c.svg"] = answer("<svg xmlns='http://www.w3.org/2000/svg'/>", kind="image/svg+xml")
+    for path, kind in (("/a.jpg", "text/html"), ("/b.jpg", ""), ("/c.svg", "image/svg+xml")):
+        found = fetch(web.url(path), PICTURE)
+        assert (found.outcome, found.content_type, found.status) == (Outcome.BAD_TYPE, kind, 200)
+    assert found.wire < 900_000
+
+
+def test_a_cut_answer_may_be_wanted(web: Web) -> None:
+    web.answers["/robots.txt"] = answer("#" * 900_000, kind="text/plain")
+    found = fetch(web.url("/robots.txt"), Want("*/*", 500_000, cut=True))
+    assert found.outcome is Outcome.OK and 200_000 < len(found.body) <= 500_000
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("/b", "{}/b"),
+        ("http://127.0.0.2/x#y", "http://127.0.0.2/x"),
+        ("/图.jpg", "{}/%E5%9B%BE.jpg"),
+        ("ftp://a/", None),
+        ("http://u:p@a/", None),
+        ("http://[", None),
+    ],
+)
+def test_redirects_are_handed_back(web: Web, location: str, target: str | None) -> None:
+    web.answers["/"] = redirect(location)
+    found = fetch(web.url())
+    assert (found.outcome, found.status) == (Outcome.HTTP_ERROR, 302)
+    assert found.location == (target and target.format(web.url("")))
+    assert len(web.asked) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "[::ffff:127.0.0.1]", "[::1]", "0.0.0.0"])
+def test_only_public_addresses_are_reached(web: Web, host: str) -> None:
+    found = fetch(f"http://{host}:{web.port}/", settings=Settings(deadline=2.0))
+    assert found.outcome is Outcome.BLOCKED_ADDRESS and "not public" in found.detail
+    assert web.asked == []
+
+
+def test_a_name_may_not_lead_to_a_private_address(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS rebinding: the check is on the address that is connected to, not on the name."""
+    real = socket.getaddrinfo
+
+    def rebound(host: str, *rest: object, **more: object) -> object:
+        return real("127.0.0.1" if host == "rebind.example" else host, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+    url = f"http://rebind.example:{web.port}/"
+    assert fetch(url, settings=Settings(deadline=2.0)).outcome is Outcome.BLOCKED_ADDRESS
+    assert web.asked == []
+    assert fetch(url).status == 404  # allowed by number, so the name is no matter
+
+
+def test_one_port_may_be_allowed(web: Web) -> None:
+    other = (Allowed.parse(f"127.0.0.1/32:{web.port + 1}"),)
+    assert fetch(web.url(), settings=replace(QUICK, allow_addresses=other)).outcome is Outcome.BLOCKED_ADDRESS
+    same = (Allowed.parse(f"127.0.0.1/32:{web.port}"),)
+    assert fetch(web.url(), settings=replace(QUICK, allow_addresses=same)).status == 404
+
+
+def test_nobody_there() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert fetch(f"http://127.0.0.1:{port}/").outcome is Outcome.CONNECT
+
+
+def test_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert fetch("http://none.example/").outcome is Outcome.DNS
+
+
+@pytest.mark.parametrize("fault", ["a certificate that nobody signed", "no TLS at all"])
+def test_tls_faults_are_told_apart(fault: str, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_self_signed(tmp_path))
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        raw, _ = listener.accept()
+        with contextlib.suppress(OSError), raw:  # the client refuses us, as it should
+            if fault == "no TLS at all":
+                raw.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                raw.recv(9999)
+            else:
+                context.wrap_socket(raw, server_side=True).close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/").outcome is Outcome.TLS
+    thread.join()
+    listener.close()
+
+
+def _self_signed(folder):  # type: ignore[no-untyped-def]
+    from datetime import datetime, timedelta, timezone
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "both.pem"
+    path.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_only_fetch_opens_sockets() -> None:
+    import crawlers
+
+    for path in Path(crawlers.__file__).parent.glob("*.py"):
+        imports = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
+        network = [
+            line for line in imports if line.split()[1].partition(".")[0] in ("socket", "aiohttp", "http", "urllib")
+        ]
+        assert not network or path.name == "fetch.py", path
+
+
+def test_aiohttp_checks_literal_addresses_too() -> None:
+    """What the guard rests on: the connector hands every address to its socket factory."""
+    seen = []
+
+    def factory(info: object) -> socket.socket:
+        seen.append(info)
+        raise OSError("no")
+
+    async def ask() -> None:
+        connector = aiohttp.TCPConnector(socket_factory=factory)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await session.get("http://127.0.0.1:9/")
+
+    asyncio.run(ask())
+    assert [info[4][0] for info in seen] == ["127.0.0.1"]  # type: ignore[index]
