@@ -1,0 +1,101 @@
+"""The command line as a user meets it: exit codes, one-line errors, --sql, and bad input at every verb."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from crawls import small_crawl
+
+from pipelines.arguments import split
+
+
+def tuwen(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    root = str(Path(__file__).parent.parent)
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *words],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": root},
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
+    root = tmp_path_factory.mktemp("corpus")
+    small_crawl(root)
+    for words in (("pair",), ("measure",), ("cluster",), ("judge", "--recipe", "demo")):
+        done = tuwen(words[0], str(root), *words[1:])
+        assert done.returncode == 0, done.stderr
+    return str(root)
+
+
+BAD = [
+    (("judge", "{corpus}", "--recipe", "nobody"), "packaged are: demo"),
+    (("judge", "{corpus}", "--recipe", "{bad}"), "did you mean image_width?"),
+    (("judge", "{corpus}", "--recipe", "demo", "--bogus"), "--bogus"),
+    (("judge", "{corpus}"), "--recipe"),
+    (("measure", "{corpus}", "--family", "sound"), "there are: text, image"),
+    (("measure", "{none}"), "tuwen pair"),
+    (("pair", "{none}"), "tuwen crawl"),
+    (("pack", "{corpus}", "--recipe", "demo", "--version", "one"), "version"),
+    (("crawl", "--seeds", "ftp://a.example/", "--out", "{none}"), "http"),
+    (("crawl", "--seeds", "{none}", "--out", "{none}"), "nor a seeds file"),
+    (("crawl", "--out", "{none}"), "--seeds"),
+    (("crawl", "--seeds", "http://a.example/", "--out", "{none}", "--allow-address", "x"), "--allow-address"),
+    (("verify", "{none}"), "manifest"),
+    (("report", "{none}"), "recipe"),
+    (("fly",), "fly"),
+    (("judge", "{corpus}", "--recipe", "wukong", "--", "--no_such_flag"), "no_such_flag"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), BAD, ids=[" ".join(words) for words, _ in BAD])
+def test_bad_input_is_one_clear_line(corpus: str, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text('name = "bad"\n[[keep]]\nsignal = "image_widht"\nmin = 1\nwhy = "a slip"\n', "utf-8")
+    places = {"corpus": corpus, "none": str(tmp_path / "none"), "bad": str(bad)}
+    done = tuwen(*(word.format(**places) for word in words))
+    assert done.returncode in (1, 2) and "Traceback" not in done.stderr
+    assert said in done.stderr.splitlines()[-1], done.stderr
+    assert done.returncode == 2 or words[0] == "verify"
+
+
+def test_the_printed_query_gives_the_ledger(corpus: str) -> None:
+    import duckdb
+
+    done = tuwen("judge", corpus, "--recipe", "demo", "--sql")
+    assert done.returncode == 0
+    rows = duckdb.connect().execute(done.stdout).fetchall()
+    assert len(rows) == 27 and {tier for _, _, tier in rows} == {"", "weak", "strong"}
+
+
+def test_a_release_is_packed_verified_and_compared(corpus: str) -> None:
+    version = ("--recipe", "demo", "--version")
+    for number in ("1.0.0", "1.0.1"):
+        for verb in ("pack", "release"):
+            done = tuwen(verb, corpus, *version, number)
+            assert done.returncode == 0, done.stderr
+    old, new = (f"{corpus}/releases/demo-{number}" for number in ("1.0.0", "1.0.1"))
+    assert tuwen("verify", old).returncode == 0
+    done = tuwen("diff", old, new, "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)
+    assert "kept" in tuwen("report", new).stdout
+    tar = Path(old, "weak", "00000.tar")
+    data = bytearray(tar.read_bytes())
+    data[700] ^= 1
+    tar.write_bytes(data)
+    done = tuwen("verify", old)
+    assert done.returncode == 1 and "weak/00000.tar" in done.stdout
+
+
+def test_lists_of_values_and_beams_own_options() -> None:
+    line = split(["crawl", "--seeds", "a", "b", "--out", "c", "--debug", "--", "--runner=X"])
+    assert line.ours == ("crawl", "--seeds", "a", "--seeds", "b", "--out", "c")
+    assert line.beam == ("--runner=X",) and line.debug

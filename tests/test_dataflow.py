@@ -1,0 +1,59 @@
+"""Every verb's own transform builds as a Dataflow job, offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+from crawls import small_crawl
+
+from pipelines import files
+from pipelines.cluster import Cluster, cluster
+from pipelines.engine import Engine, run
+from pipelines.judge import Judge
+from pipelines.measure import Measure, measure
+from pipelines.pair import Pair, pair
+from schemas.recipe import load
+
+DATAFLOW = Engine(
+    "dataflow",
+    beam_args=(
+        "--dry_run=True",
+        "--project=my-project",
+        "--region=us-central1",
+        "--temp_location=gs://bucket/t",
+        "--staging_location=gs://bucket/s",
+        "--sdk_container_image=example/worker:1",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def transforms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, beam.PTransform]:
+    root: Path = tmp_path_factory.mktemp("corpus")
+    corpus = small_crawl(root)
+    for verb in (pair, measure, cluster):
+        verb(corpus, engine=Engine())
+    found = [corpus.crawl("found", name) for name in files.listing(corpus.crawl("found"))]
+    logs = [corpus.crawl("log", name) for name in files.listing(corpus.crawl("log"))]
+    return {
+        "pair": Pair(found, logs, corpus.root, ("images/a.warc",), "x"),
+        "measure": Measure(corpus, [("00000", "text")]),
+        "cluster": Cluster(corpus, [], "x", 2),
+        "judge": Judge(corpus, load("demo"), "x"),
+    }
+
+
+@pytest.mark.parametrize("verb", ["pair", "measure", "cluster", "judge"])
+def test_the_verb_builds_for_dataflow(transforms: dict[str, beam.PTransform], verb: str) -> None:
+    built = []
+
+    def build(pipeline: beam.Pipeline) -> None:
+        built.append(pipeline)
+        pipeline | transforms[verb]
+
+    assert run(build, job=verb, engine=DATAFLOW) == {}
+    steps = built[0].runner.job.proto_pipeline.components
+    assert any(step.unique_name.startswith(type(transforms[verb]).__name__) for step in steps.transforms.values())
+    assert {env.payload for env in steps.environments.values()} == {b"\n\x10example/worker:1"}
