@@ -195,3 +195,28 @@ def test_a_picture_that_does_not_decode_is_a_value() -> None:
 def test_packing_that_cannot_be_is_refused(options: dict[str, Any], word: str) -> None:
     with pytest.raises(BadInput, match=word):
         Packing(**options)
+
+
+SEEDS = [make() for make in OTHERS.values()]
+SEEDS += [saved(photo(mode=mode), "jpeg", exif=turned(6)) for mode in ("RGB", "L", "CMYK")]
+SEEDS += [saved(photo(mode=mode), "png", exif=turned(8)) for mode in ("RGB", "P", "RGBA", "LA", "1")]
+SEEDS += [saved(photo(), "webp", exif=turned(5)), b""]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(SEEDS),
+    st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=6),
+    st.sampled_from([Packing(), Packing(image_size=16)]),
+)
+def test_hostile_bytes_give_a_value(data: bytes, changes: list[tuple[int, int]], packing: Packing) -> None:
+    changed = bytearray(data)
+    for at, value in changes:
+        if at < len(changed):
+            changed[at] = value
+    packed = pack(bytes(changed), packing)
+    assert bool(packed.data) != bool(packed.error)
+    if packed.data and decode(bytes(changed)).decodes:
+        stored = decode(packed.data)
+        assert stored.decodes
+        assert (stored.width, stored.height, stored.orientation) == (packed.width, packed.height, 1)
