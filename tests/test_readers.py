@@ -177,7 +177,7 @@ def test_open_clip_trains_on_every_pair_once_an_epoch(release: Path) -> None:
 
 
 def train(release: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the trainer as a user does, on one thread: two that share a busy core wait for each other most of the time."""
+    """Run the trainer as a user does, on one thread: two that share a busy core mostly wait for each other."""
     command = [sys.executable, str(clip.TINY.with_name("clip.py")), str(release), *arguments]
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=alone)
