@@ -34,10 +34,11 @@ def main() -> int:
     with serving(build(work), first):
         code = _tuwen(*made, "--allow-address", f"{ADDRESS}/32", "--delay", DELAY)
     code = code or _tuwen("verify", str(release))
-    if not code:
-        print(f"report:  {release / 'report.html'}")
-        print(f"release: {release}")
-        print(f"train:   make install-all && {_short(Path(sys.executable))} trainers/clip.py {release} --steps 30")
+    if code:
+        print(f"demo: the same command goes on from here; `rm -r {corpus}` and it begins anew", file=sys.stderr)
+    else:
+        trainer = _short(HERE.parent / "trainers" / "clip.py")
+        print(f"train:   make install-all && {_short(Path(sys.executable))} {trainer} {release} --steps 30")
     return code
 
 

@@ -106,7 +106,8 @@ def _listen(port: int, handler: partial[_Handler]) -> _Server:
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
-        way_out = "give the first of three free ones, as in DEMO_PORT=28101 make demo"
+        other = port + 1000 if port < 60_000 else PORT
+        way_out = f"give the first of three free ones, as in DEMO_PORT={other} make demo"
         raise BadInput(f"port {port} of {ADDRESS} cannot be used ({error.strerror}); {way_out}") from None
 
 
