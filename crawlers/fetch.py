@@ -21,6 +21,7 @@ from crawlers.urls import fetchable
 from schemas.outcome import Outcome
 
 Headers = tuple[tuple[str, str], ...]
+"""Names and values, each character one byte as it came (Latin-1)."""
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEADER_BYTES = 16_384  # of one line; 8 KB is the usual limit, Chinese CDNs exceed it with tracing headers
@@ -77,6 +78,7 @@ class _Attempt:
     """What is learnt on the way, for the error handlers."""
 
     blocked: str = ""
+    reused: bool = False  # the connection had served an earlier request
     answer: Fetched | None = None
 
 
@@ -139,8 +141,11 @@ class Fetcher:
         connector = aiohttp.TCPConnector(
             limit=settings.hosts * 2, ttl_dns_cache=300, keepalive_timeout=20, socket_factory=guarded
         )
+        tracing = aiohttp.TraceConfig()
+        tracing.on_connection_reuseconn.append(_note_reuse)
         self._session = aiohttp.ClientSession(
             connector=connector,
+            trace_configs=[tracing],
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
@@ -153,6 +158,7 @@ class Fetcher:
                 total=settings.deadline, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout
             ),
         )
+        self._session._retry_connection = False  # it would ask twice on new connections too, unseen
         return self
 
     async def __aexit__(
@@ -172,11 +178,20 @@ class Fetcher:
         except ValueError as error:
             return replace(blank, outcome=Outcome.BAD_URL, detail=str(error)[:_DETAIL])
         try:
-            answer = await self._ask(address, want, attempt, blank)
+            answer = await self._ask_anew(address, want, attempt, blank)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, UnicodeError) as error:
             outcome, detail = _fault(error, attempt)
             answer = replace(attempt.answer or blank, outcome=outcome, detail=detail)
         return replace(answer, seconds=time.monotonic() - begun)
+
+    async def _ask_anew(self, url: URL, want: Want, attempt: _Attempt, blank: Fetched) -> Fetched:
+        """Ask; once more where a kept connection was closed meanwhile: that says nothing of the URL (RFC 9112 §9.3.1)."""
+        try:
+            return await self._ask(url, want, attempt, blank)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            if not attempt.reused or attempt.answer is not None:
+                raise
+        return await self._ask(url, want, attempt, blank)
 
     async def _ask(self, url: URL, want: Want, attempt: _Attempt, blank: Fetched) -> Fetched:
         assert self._session is not None, "use the fetcher as an async context"
@@ -191,7 +206,7 @@ class Fetcher:
                 blank,
                 outcome=Outcome.OK if 200 <= response.status < 300 else Outcome.HTTP_ERROR,
                 status=response.status,
-                reason=response.reason or "",
+                reason=(response.reason or "").encode("utf-8", "surrogateescape").decode("latin-1"),
                 headers=tuple(
                     (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers
                 ),
@@ -253,6 +268,10 @@ class Fetcher:
         if answer.outcome is Outcome.HTTP_ERROR:
             outcome = Outcome.HTTP_ERROR  # the status says more than what was wrong with its page
         return replace(answer, outcome=outcome, wire=wire, content_type=kind)
+
+
+async def _note_reuse(*_: object) -> None:
+    _attempt.get().reused = True
 
 
 def _fault(error: Exception, attempt: _Attempt) -> tuple[Outcome, str]:

@@ -17,6 +17,14 @@ _CODING_HEADERS = ("content-encoding", "transfer-encoding", "content-length")
 _RENAMED = "X-Crawl-"
 
 
+class _Head(StatusAndHeaders):  # type: ignore[misc]
+    """Keeps the bytes of headers as they came: warcio would rewrite those beyond ASCII, and fails at some."""
+
+    def to_ascii_bytes(self, filter_func: object = None) -> bytes:
+        text: str = self.to_str(filter_func)
+        return text.encode("latin-1") + b"\r\n"
+
+
 def warc_date(seconds: float) -> str:
     """A time as WARC 1.1 writes it.
 
@@ -51,7 +59,7 @@ def request(fetched: Fetched, *, gzip: bool) -> bytes:
         fetched.url,
         "request",
         warc_headers_dict=headers,
-        http_headers=StatusAndHeaders(f"GET {path} HTTP/1.1", list(fetched.request_headers), is_http_request=True),
+        http_headers=_Head(f"GET {path} HTTP/1.1", list(fetched.request_headers), is_http_request=True),
     )
 
 
@@ -65,9 +73,9 @@ def revisit(fetched: Fetched, sha256: str, first_url: str, first_date: str) -> b
     return _bytes_of(record, gzip=False)
 
 
-def _head(fetched: Fetched) -> StatusAndHeaders:
+def _head(fetched: Fetched) -> _Head:
     headers = [(_RENAMED + name if name.lower() in _CODING_HEADERS else name, value) for name, value in fetched.headers]
-    return StatusAndHeaders(f"{fetched.status} {fetched.reason}".strip(), headers, protocol="HTTP/1.1")
+    return _Head(f"{fetched.status} {fetched.reason}".strip(), headers, protocol="HTTP/1.1")
 
 
 def _warc_headers(fetched: Fetched, kind: str, sha256: str = "") -> dict[str, str]:

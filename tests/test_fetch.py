@@ -92,6 +92,27 @@ def test_no_cookies_no_proxy(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all("cookie" not in request.headers for request in web.asked)
 
 
+def test_a_kept_connection_that_was_closed_is_no_failure(web: Web) -> None:
+    """The first answer ends its connection without saying so; a new one that is hung up on is not tried again."""
+
+    async def twice(path: str) -> list[Outcome]:
+        async with Fetcher(QUICK) as fetcher:
+            return [(await fetcher.fetch(web.url(one), ANY)).outcome for one in ("/", path)]
+
+    def closing_soon(connection: socket.socket, request: Request) -> None:
+        connection.sendall(answer("x"))
+        while connection.recv(9999).count(b"GET /again") == 0:
+            continue
+        connection.close()
+
+    web.answers |= {"/": closing_soon, "/again": answer("y"), "/never": sends()}
+    assert asyncio.run(twice("/again")) == [Outcome.OK, Outcome.OK]
+    assert web.paths() == ["/", "/again"]
+    web.asked.clear()
+    assert fetch(web.url("/never")).outcome is Outcome.CONNECT
+    assert web.paths() == ["/never"]
+
+
 RAW = zlib.compressobj(wbits=-15)
 CODED = {
     "gzip": gzip.compress(PAGE.encode()),
