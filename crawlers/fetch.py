@@ -185,7 +185,7 @@ class Fetcher:
         return replace(answer, seconds=time.monotonic() - begun)
 
     async def _ask_anew(self, url: URL, want: Want, attempt: _Attempt, blank: Fetched) -> Fetched:
-        """Ask; once more where a kept connection was closed meanwhile: that says nothing of the URL (RFC 9112 §9.3.1)."""
+        """Ask; once more where a kept connection was closed meanwhile, which says nothing of a URL (RFC 9112 §9.3)."""
         try:
             return await self._ask(url, want, attempt, blank)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):

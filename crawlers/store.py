@@ -190,6 +190,9 @@ class Store:
             if not path.exists() or path.stat().st_size != length:
                 fault = "is not as it was written" if path.exists() else "is missing"
                 raise Damaged(f"{path}: {fault}; restore it, or remove {self._folder} and crawl again")
+        for table in ("log", "found"):
+            for left in (self._folder / table).glob(".*.tmp"):  # of a kill within a seal; nobody else writes here
+                left.unlink()
         if self._state.get("sealing"):
             self._finish_seal()
             return
