@@ -145,7 +145,7 @@ def _told_to_stop(stop: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     caught = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+        with contextlib.suppress(ValueError, RuntimeError):
             loop.add_signal_handler(number, stop.set)
             caught.append(number)
     try:

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from filters import image, language, text
 from filters.family import Family, measure
+from filters.interface import Each, EachPicture, Sample, Signal
 from filters.picture import Picture, decode
-from filters.signal import Each, EachPicture, Sample, Signal
 
 TEXT: tuple[Signal, ...] = (
     Each("text_chars", pa.int32(), text.chars),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from filters.signal import Sample, Signal, model_of
+from filters.interface import Sample, Signal, model_of
 from schemas.signals import family_schema
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import fasttext
 import pyarrow as pa
 
-from filters.signal import Sample, model_of
+from filters.interface import Sample, model_of
 from filters.writing import storable, units
 from schemas.errors import WorkFailed
 

@@ -26,7 +26,7 @@ from pipelines.engine import Engine, run
 from pipelines.resize import Packing
 from pipelines.sample import Row, Shards, out_already, write_shard
 from schemas import manifest
-from schemas.errors import BadInput, Damaged
+from schemas.errors import BadInput, Damaged, WorkFailed
 from schemas.manifest import Manifest
 from schemas.pair import shard_of
 from schemas.recipe import Recipe
@@ -35,6 +35,7 @@ from schemas.tables import PAIRS
 
 __all__ = ["Pack", "Packing", "clock", "pack", "packed", "published", "sweep"]
 
+LOOKED = "items looked at"  # the counter that says whether the others are whole
 TIERS = ("weak", "strong", "base")
 
 
@@ -51,6 +52,7 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     need_ledger(corpus, recipe)
     sweep(folder)
     counted = run(lambda pipeline: pipeline | Count(corpus, recipe.name, names), job="pack", engine=engine)
+    check_counted(counted, len(names), "pack")
     plan = {tier: _shards_for(counted, tier, packing) for tier in TIERS}
     out = published(folder)
     sealed = {name: file.sha256 for name, file in out.files.items()} if out else {}
@@ -59,6 +61,8 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
         raise out_already(folder)
     shards = Shards(corpus, folder, packing, clock(corpus), sealed)
     run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
+    if not counted:  # a dry run: nothing is known, so nothing is stale
+        return {}
     _remove_stale(folder, wanted)
     return _write_sizes(folder, plan)
 
@@ -97,6 +101,7 @@ class Pack(beam.PTransform):
 
 def count(shard: str, corpus: Corpus, recipe: str) -> None:
     """Count the pairs and the bytes of their pictures in each tier of one raw shard."""
+    beam.metrics.Metrics.counter("pack", LOOKED).inc()
     ledger = _ledger(corpus, recipe, shard)
     lengths = files.read_table(corpus.pairs(shard), ["length"]).column("length")
     masks = {tier: pc.equal(ledger.column("tier"), tier) for tier in ("weak", "strong")}
@@ -131,6 +136,16 @@ def _ledger(corpus: Corpus, recipe: str, shard: str) -> pa.Table:
     if not table.column("key").equals(files.read_table(corpus.pairs(shard), ["key"]).column("key")):
         raise Damaged(f"{path}: not the rows of its pairs; run: tuwen judge {corpus.root} --recipe {recipe}")
     return table
+
+
+def check_counted(counted: dict[str, int], wanted: int, verb: str) -> None:
+    """Raise WorkFailed where the counters are not of every item once, as after a retry on an engine that counts tries.
+
+    A dry run has none at all, and passes.
+    """
+    if counted and counted.get(LOOKED) != wanted:
+        told = f"the engine counted {counted.get(LOOKED, 0)} items of {wanted}"
+        raise WorkFailed(f"{verb}: {told}, so its numbers cannot be trusted; run the same command again")
 
 
 def need_ledger(corpus: Corpus, recipe: Recipe) -> None:

@@ -22,7 +22,7 @@ from pipelines import card, croissant, files, tally
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
 from pipelines.judge import canonical
-from pipelines.pack import TIERS, check_version, clock, need_ledger, packed, published, sweep
+from pipelines.pack import TIERS, check_counted, check_version, clock, need_ledger, packed, published, sweep
 from pipelines.sample import out_already
 from schemas import manifest
 from schemas.errors import BadInput, Damaged
@@ -59,11 +59,14 @@ def release(
     shards = {tier: packed(folder, tier) for tier in TIERS}
     said = {name: _said(corpus, folder, name, recipe) for names in shards.values() for name in names}
     out, counted = published(folder), _work(corpus, recipe, folder, shards, said, engine)
+    check_counted(counted, len(corpus.shards()), "release")
     _check_ledger(corpus, recipe, counted)
     made = _manifest(corpus, recipe, version, said, counted)
     made = msgspec.structs.replace(made, agent=agent, overrides=list(overrides), date=_date(corpus, date, out))
     if out:  # a newer tuwen that makes the same release leaves it as it is
         made = msgspec.structs.replace(made, software=out.software)
+    if not counted:  # a dry run: there is nothing to write of
+        return made
     made = msgspec.structs.replace(made, files=_hashed(folder, said, shards))
     facts = card.Facts(made, tally.group(counted, "distinct"), tally.groups(counted))
     pages: dict[str, Callable[[], bytes]] = {

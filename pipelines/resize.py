@@ -18,8 +18,11 @@ from filters.picture import decode, sniff
 from pipelines.strip import strip
 from schemas.errors import BadInput
 
-ENDINGS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
-"""The formats that are packed as they came, with the ending of each."""
+ENDINGS = {"jpeg": "jpg", "png": "jpg", "webp": "jpg"}
+"""The formats that are packed as they came, with the ending of each: one for all, or HF datasets sees other columns.
+
+Every reader looks at the bytes, not at the name; `image_format` in the row says what they are.
+"""
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
 WHITE = (255, 255, 255)  # what transparent parts lie on, as on most pages, and what a border is made of

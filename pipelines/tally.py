@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pipelines import files
 from pipelines import shards as raw
 from pipelines.corpus import Corpus
+from pipelines.pack import LOOKED
 from schemas.outcome import UrlKind
 
 DISTINCT = {
@@ -67,6 +68,7 @@ class Tally(beam.PTransform):
 
 def of_ledger(shard: str, corpus: Corpus, recipe: str) -> Iterator[tuple[str, str]]:
     """Count one raw shard's verdicts, and the kept pairs' histograms; yields what must be counted once."""
+    beam.metrics.Metrics.counter("release", LOOKED).inc()
     ledger = files.read_table(corpus.ledger(recipe, shard))
     for entry in pc.value_counts(ledger.column("verdict")).to_pylist():
         _count("verdict", entry["values"], entry["counts"])

@@ -14,7 +14,7 @@ from filters.picture import decode
 from pipelines import files
 from pipelines.corpus import shard_name
 from pipelines.engine import Engine, run
-from pipelines.pack import TIERS, published
+from pipelines.pack import LOOKED, TIERS, check_counted, published
 from pipelines.release import INDEXED, digest_of, index_of, index_path
 from pipelines.resize import ENDINGS
 from pipelines.sample import sample_json
@@ -48,6 +48,7 @@ def verify(path: str, *, engine: Engine) -> list[str]:
         _ = pipeline | "shards" >> Told(work, lambda shard: shard_faults(path, *shard))
 
     counted = run(build, job="verify", engine=engine)
+    check_counted(counted or {"": 0}, len(others) + len(work), "verify")
     found = {line.removeprefix(_LINE) for line in counted if line.startswith(_LINE)}
     found |= {f"{name}: not in the manifest" for name in set(files.tree(path)) - set(made.files) - {_MANIFEST}}
     return sorted(found | set(_manifest_faults(made)))
@@ -69,6 +70,7 @@ class Told(beam.PTransform):
 
 def tell(item: Any, faults: Callable[[Any], Iterator[str]]) -> None:
     """Count every fault of one item."""
+    beam.metrics.Metrics.counter("verify", LOOKED).inc()
     for line in faults(item):
         beam.metrics.Metrics.counter("verify", f"{_LINE}{line}").inc()
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from pipelines.engine import Engine
-from pipelines.pack import Packing, pack, sweep
+from pipelines.pack import LOOKED, Packing, check_counted, pack, sweep
 from pipelines.sample import SAMPLES
 from schemas.errors import BadInput, Damaged, WorkFailed
 from schemas.pair import shard_of
@@ -238,6 +238,32 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -
         sweep(str(tmp_path))
         assert sorted(tmp_path.iterdir()) == sorted(kept)
         living.communicate(b"\n")
+
+
+DRY = Engine(
+    name="dataflow",
+    beam_args=(
+        "--dry_run=True",
+        "--project=none",
+        "--region=us-central1",
+        "--temp_location=gs://none/tmp",
+        "--staging_location=gs://none/staging",
+    ),
+)
+
+
+def test_a_dry_run_touches_nothing(bench: Any, tmp_path: Path) -> None:
+    corpus = bench.corpus(tmp_path, bench.plant(12))
+    pack(corpus, bench.recipe, "1.0.0", engine=LOCAL, packing=Packing())
+    before = bench.tree(folder(corpus))
+    pack(corpus, bench.recipe, "1.0.0", engine=DRY, packing=Packing())
+    assert bench.tree(folder(corpus)) == before
+
+
+def test_numbers_of_a_retried_count_are_not_trusted() -> None:
+    check_counted({LOOKED: 3}, 3, "pack")
+    with pytest.raises(WorkFailed, match="counted 4 items of 3"):
+        check_counted({LOOKED: 4}, 3, "pack")
 
 
 def golden_pairs(bench: Any) -> list[Any]:

@@ -91,7 +91,7 @@ OTHERS: dict[str, Callable[[], bytes]] = {
 def test_other_formats_become_png(name: str) -> None:
     data = OTHERS[name]()
     packed, shown = pack(data), decode(data)
-    assert (packed.reencoded, packed.ending, packed.error) == ("format", "png", "")
+    assert (packed.reencoded, packed.ending, packed.error) == ("format", "jpg", "")
     stored = decode(packed.data)
     assert (stored.format, stored.frames) == ("png", 1)
     assert shown.pixels is not None

@@ -17,7 +17,7 @@ from PIL import Image
 
 from filters import FAMILIES, IMAGE, TEXT, Each, EachPicture, Family, Sample, decode, measure
 from filters.family import measure_signal
-from filters.signal import model_of
+from filters.interface import model_of
 from schemas.signals import family_schema
 
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 
 from filters import FAMILIES, Sample, Signal, decode
 from filters.family import measure_signal
-from filters.signal import model_of
+from filters.interface import model_of
 from schemas.signals import FAMILIES as DECLARED
 
 SIGNALS = [(family.name, signal) for family in FAMILIES.values() for signal in family.signals]

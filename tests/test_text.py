@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from filters import language as languages
 from filters import text, writing
-from filters.signal import model_of
+from filters.interface import model_of
 
 GOLDEN = Path(__file__).parent / "golden"
 ANY_TEXT = st.text(st.characters(), max_size=60)  # lone surrogates included
