@@ -32,7 +32,8 @@ crawl: install ## crawl alone: make crawl SEEDS=seeds.toml OUT=corpus [ARGS='--m
 test: install ## every test; those of real trainers need `make install-all` first
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: install ## ruff, mypy --strict, and the generated docs
+check: install ## ruff, mypy --strict, the layers, the names, and the generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_document.py

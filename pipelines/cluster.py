@@ -24,6 +24,7 @@ from pipelines.older import Older, Source
 from pipelines.outputs import Outputs
 from schemas.signals import family_schema
 
+_VERSION = "1"  # of the numbers: raised whenever one may change
 _ROUNDS = 4  # of star steps: enough for any component whose hashes lie close together; more are added when needed
 
 
@@ -63,7 +64,7 @@ def cluster(corpus: Corpus, *, engine: Engine, against: tuple[str, ...] = ()) ->
     shards.need(corpus, ("image",))
     theirs = [source for place in against for source in older.sources(place)]
     known = [f"{source.name} {source.path} {files.size(source.path)}" for source in theirs]
-    made_from = files.digest("cluster 1", str(DISTANCE), shards.made_from(corpus, ("image",)), *known)
+    made_from = files.digest(f"cluster {_VERSION}", str(DISTANCE), shards.made_from(corpus, ("image",)), *known)
     outputs = Outputs({corpus.signals("corpus", shard): made_from for shard in corpus.shards()})
     rounds = _ROUNDS
     while outputs.missing():
@@ -205,7 +206,7 @@ def write_shard(group: tuple[str, Iterable[Fact | None]], corpus: Corpus, made_f
         for key, ids in _rows(corpus, shard)
     ]
     table = pa.Table.from_pylist(rows, family_schema("corpus"))
-    files.write_table(corpus.signals("corpus", shard), table, made_from)
+    files.write_table(corpus.signals("corpus", shard), table, made_from, version=_VERSION)
 
 
 def corpus_row(key: str, text: Fact | None, image: Fact | None, phash: Fact | None) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import files
-from pipelines.sample import SAMPLES
 from schemas.manifest import Manifest
+from schemas.samples import SAMPLES
 from schemas.tables import describe
 
 _CONTEXT = {

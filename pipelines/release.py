@@ -208,7 +208,7 @@ def _manifest(
 
 def _family(corpus: Corpus, family: str) -> str:
     """A family's version, and the digests of what its numbers come from."""
-    version = files.metadata(corpus.signals(family, corpus.shards()[0])).get("version", "1")
+    version = files.metadata(corpus.signals(family, corpus.shards()[0]))["version"]
     digests = MEASURED[family].digests() if family in MEASURED else {}
     return ", ".join([f"version {version}", *(f"{name} {digest}" for name, digest in sorted(digests.items()))])
 

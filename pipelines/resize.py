@@ -18,11 +18,10 @@ from filters.picture import decode, sniff
 from pipelines.strip import strip
 from schemas.errors import BadInput
 
-ENDINGS = {"jpeg": "jpg", "png": "jpg", "webp": "jpg"}
-"""The formats that are packed as they came, with the ending of each: one for all, or HF datasets sees other columns.
-
-Every reader looks at the bytes, not at the name; `image_format` in the row says what they are.
-"""
+KEPT = ("jpeg", "png", "webp")  # the formats that are packed as they came
+ENDING = "jpg"
+"""Of every packed picture, or HF datasets refuses a tar whose samples have different members. Every reader looks at
+the bytes, not at the name; `image_format` in the row says what they are."""
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
 WHITE = (255, 255, 255)  # what transparent parts lie on, as on most pages, and what a border is made of
@@ -82,7 +81,6 @@ class Packed:
     """
 
     data: bytes
-    ending: str
     width: int
     height: int
     reencoded: str = ""
@@ -98,16 +96,16 @@ def picture(data: bytes, orientation: int, shown: tuple[int, int], packing: Pack
         if packing.encodes_all:
             return _resized(data, packing)
         kind = sniff(data)
-        if kind not in ENDINGS:
+        if kind not in KEPT:
             return _encoded(data, orientation, "png", "format")
         if orientation > 1:
             return _encoded(data, orientation, kind, "orientation")
         kept = strip(data)
         if kept is None:
             return _encoded(data, orientation, kind, "structure")
-        return Packed(kept, ENDINGS[kind], *shown)
+        return Packed(kept, *shown)
     except _FAULTS as error:
-        return Packed(b"", "", 0, 0, error=f"encode: {type(error).__name__}: {error}"[:200])
+        return Packed(b"", 0, 0, error=f"encode: {type(error).__name__}: {error}"[:200])
 
 
 def resized(image: Image.Image, size: int, mode: str, only_if_bigger: bool = False) -> Image.Image:
@@ -139,7 +137,7 @@ def resized(image: Image.Image, size: int, mode: str, only_if_bigger: bool = Fal
 def _resized(data: bytes, packing: Packing) -> Packed:
     shown = decode(data)
     if shown.pixels is None:
-        return Packed(b"", "", 0, 0, error=shown.reason)
+        return Packed(b"", 0, 0, error=shown.reason)
     size = packing.image_size or max(shown.pixels.size)
     image = resized(shown.pixels, size, packing.resize_mode, packing.resize_only_if_bigger)
     return _saved(image, "jpeg", "resize", quality=packing.encode_quality, icc_profile=_profile(data))
@@ -171,7 +169,7 @@ def _saved(image: Image.Image, kind: str, why: str, **options: Any) -> Packed:
         options["icc_profile"] = profile
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
-    return Packed(buffer.getvalue(), ENDINGS[kind], image.width, image.height, why)
+    return Packed(buffer.getvalue(), image.width, image.height, why)
 
 
 def _profile(data: bytes) -> bytes | None:

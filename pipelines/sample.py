@@ -13,43 +13,12 @@ import pyarrow as pa
 
 from pipelines import files
 from pipelines.corpus import Corpus
-from pipelines.resize import Packed, Packing, picture
+from pipelines.resize import ENDING, Packed, Packing, picture
 from pipelines.tars import Hashed, Writer
 from schemas.errors import BadInput, Damaged
-from schemas.signals import FAMILIES
-from schemas.tables import column
+from schemas.samples import SAMPLES
 
 Row = dict[str, Any]
-
-IMG2DATASET = [
-    column("url", pa.string(), "the picture's URL"),
-    column("caption", pa.string(), "the text"),
-    column("key", pa.string(), "the pair's key: the name of its members in the tar"),
-    column("status", pa.string(), "success, or failed_to_resize for a picture that could not be packed"),
-    column("error_message", pa.string(), "why it could not; null for a success", nullable=True),
-    column("width", pa.int32(), "width as packed, in pixels; 0 for a failure"),
-    column("height", pa.int32(), "height as packed, in pixels; 0 for a failure"),
-    column("original_width", pa.int32(), "width of the original as shown, in pixels"),
-    column("original_height", pa.int32(), "height of the original as shown, in pixels"),
-    column("sha256", pa.string(), "of the picture's original bytes, 64 hex digits"),
-    column("md5", pa.string(), "of the picture's original bytes, 32 hex digits"),
-    column("uid", pa.string(), "the key again, under DataComp's name"),
-]
-OURS = [
-    column("page_url", pa.string(), "the first page, in order of URL, that puts the two together"),
-    column("source", pa.string(), "where the text stood"),
-    column("site", pa.string(), "the origin of the seed that led to the page"),
-    column("strong", pa.bool_(), "whether the site is a curated picture site"),
-    column("class", pa.string(), "the class given by the source, 'other' when it gives none"),
-    column("tier", pa.string(), "weak or strong"),
-    column("base", pa.bool_(), "whether the pair is in the base subset"),
-]
-PACKED = [
-    column("reencoded", pa.string(), "'' when the pixels are untouched, else resize, orientation, format or structure"),
-    column("tar_offset", pa.int64(), "where the picture's tar header begins; -1 for a failure"),
-]
-SAMPLES = pa.schema([*IMG2DATASET, *OURS, *(field for family in FAMILIES.values() for field in family), *PACKED])
-"""The Parquet beside each tar: img2dataset's columns, then ours, every signal, and how the picture was packed."""
 
 PLACE = ("warc", "offset", "length")  # where the bytes lie now: it decides nothing of what is packed
 
@@ -167,13 +136,13 @@ def _add(tar: Writer, row: Row, shards: Shards) -> Row:
     sample |= {name: row[name] for name in SAMPLES.names if name in row}
     if packed.error:
         return {**sample, "tar_offset": -1}
-    members = {packed.ending: packed.data, "txt": row["text"].encode(), "json": sample_json(sample)}
+    members = {ENDING: packed.data, "txt": row["text"].encode(), "json": sample_json(sample)}
     return {**sample, "tar_offset": tar.add(row["key"], members)}
 
 
 def _pack(row: Row, shards: Shards) -> Packed:
     if not row["image_decodes"]:
-        return Packed(b"", "", 0, 0, error="the picture does not decode")
+        return Packed(b"", 0, 0, error="the picture does not decode")
     shown = (row["image_width"], row["image_height"])
     return picture(read_picture(row, shards.corpus), row["image_orientation"], shown, shards.packing)
 

@@ -16,7 +16,7 @@ from pipelines.corpus import shard_name
 from pipelines.engine import Engine, run
 from pipelines.pack import LOOKED, TIERS, check_counted, published
 from pipelines.release import INDEXED, digest_of, index_of, index_path
-from pipelines.resize import ENDINGS
+from pipelines.resize import ENDING
 from pipelines.sample import sample_json
 from pipelines.tars import Hashed, members
 from schemas.errors import BadInput, Damaged
@@ -159,7 +159,7 @@ def _sample_faults(sample: list[Member], row: dict[str, Any] | None) -> Iterator
         yield f"{names[0]} is not in the Parquet"
         return
     key = row["key"]
-    if names[1:] != [f"{key}.txt", f"{key}.json"] or names[0] not in {f"{key}.{ending}" for ending in ENDINGS.values()}:
+    if names != [f"{key}.{ending}" for ending in (ENDING, "txt", "json")]:
         yield f"{', '.join(names)} stand where the sample {key} should"
         return
     (picture, offset, data), (_, _, text), (_, _, said) = sample

@@ -17,6 +17,7 @@ import msgspec
 import pyarrow as pa
 
 from schemas import manifest, outcome, pair
+from schemas.samples import IMG2DATASET, OURS, PACKED
 from schemas.signals import FAMILIES, family_schema
 from schemas.tables import FOUND, INDEX, LEDGER, LOG, PAIRS, UNFETCHED, describe
 
@@ -47,7 +48,8 @@ A corpus is one folder, on any filesystem that Beam reads.
 Files appear under their names whole or not at all. Their bytes depend on their inputs alone, and a release holds no
 time but those of the crawl and the day of the release.
 
-No column below is ever null. "Good" says which direction of a score is the better one, where one is.
+No column below is ever null, but for `error_message`. "Good" says which direction of a score is the better one, where
+one is.
 """
 
 _TABLES: tuple[tuple[str, str, pa.Schema], ...] = (
@@ -56,6 +58,11 @@ _TABLES: tuple[tuple[str, str, pa.Schema], ...] = (
     ("pairs", "One row per pair whose picture came, in the order of the pictures' bytes in one WARC.", PAIRS),
     ("pairs/unfetched", "One row per pair whose picture did not come, by key.", UNFETCHED),
     ("ledger", "One row per row of pairs, in the same order.", LEDGER),
+    (
+        "releases: weak, strong, base",
+        "One row per sample of a tar, in its order: these columns, and every signal before the last two.",
+        pa.schema([*IMG2DATASET, *OURS, *PACKED]),
+    ),
     ("index", "One row per weak or strong pair of a release. Base shards hold copies, so they are not here.", INDEX),
 )
 

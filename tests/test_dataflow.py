@@ -11,9 +11,13 @@ from crawls import small_crawl
 from pipelines import files
 from pipelines.cluster import Cluster, cluster
 from pipelines.engine import Engine, run
-from pipelines.judge import Judge
+from pipelines.judge import Judge, judge
 from pipelines.measure import Measure, measure
+from pipelines.pack import Pack, clock, pack, packed
 from pipelines.pair import Pair, pair
+from pipelines.release import Index
+from pipelines.resize import Packing
+from pipelines.sample import Shards
 from schemas.recipe import load
 
 DATAFLOW = Engine(
@@ -35,17 +39,24 @@ def transforms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, beam.PTran
     corpus = small_crawl(root)
     for verb in (pair, measure, cluster):
         verb(corpus, engine=Engine())
+    recipe = load("demo")
+    judge(corpus, recipe, engine=Engine())
+    pack(corpus, recipe, "1.0.0", engine=Engine(), packing=Packing())
+    folder = corpus.release("demo", "1.0.0")
+    shards = Shards(corpus, folder, Packing(), clock(corpus), {})
     found = [corpus.crawl("found", name) for name in files.listing(corpus.crawl("found"))]
     logs = [corpus.crawl("log", name) for name in files.listing(corpus.crawl("log"))]
     return {
         "pair": Pair(found, logs, corpus.root, ("images/a.warc",), "x"),
         "measure": Measure(corpus, [("00000", "text")]),
         "cluster": Cluster(corpus, [], "x", 2),
-        "judge": Judge(corpus, load("demo"), "x"),
+        "judge": Judge(corpus, recipe, "x"),
+        "pack": Pack("demo", corpus.shards(), {"weak": 1, "strong": 1, "base": 1}, shards),
+        "release": Index(folder, packed(folder, "weak")),
     }
 
 
-@pytest.mark.parametrize("verb", ["pair", "measure", "cluster", "judge"])
+@pytest.mark.parametrize("verb", ["pair", "measure", "cluster", "judge", "pack", "release"])
 def test_the_verb_builds_for_dataflow(transforms: dict[str, beam.PTransform], verb: str) -> None:
     built = []
 

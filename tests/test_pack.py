@@ -17,9 +17,9 @@ from PIL import Image
 
 from pipelines.engine import Engine
 from pipelines.pack import LOOKED, Packing, check_counted, pack, sweep
-from pipelines.sample import SAMPLES
 from schemas.errors import BadInput, Damaged, WorkFailed
 from schemas.pair import shard_of
+from schemas.samples import SAMPLES
 from schemas.signals import all_signals
 
 SMALL = Packing(samples_per_shard=10)
