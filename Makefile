@@ -21,7 +21,7 @@ $(VENV)/.all: $(VENV)/.base
 install: $(VENV)/.base ## the virtual environment .venv: base and dev
 install-all: $(VENV)/.all ## every extra that this machine can hold: torch, open_clip, trainers
 
-.PHONY: demo crawl test check
+.PHONY: demo crawl test check bench
 demo: install ## the main job on a real Chinese site: crawl, measure, judge, pack, verify, and a report
 	$(BIN)/python -m demo.run
 
@@ -37,3 +37,7 @@ check: install ## ruff, mypy --strict, the layers, the names, and the generated 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_document.py
+
+bench: install ## what the hot paths cost, on the demo's corpus; figures and how they were taken: benchmarks/README.md
+	@test -d demo/corpus/pairs || { echo "make demo comes first: its corpus is what is measured" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.measure_speed demo/corpus

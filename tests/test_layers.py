@@ -55,8 +55,16 @@ def test_the_reader_of_imports_sees_all_kinds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("package", ALLOWED)
 def test_a_layer_imports_only_what_is_below_it(package: str) -> None:
     for path in modules(package):
+        if path.stem.endswith("_speed"):
+            continue  # what times a part must call it; it is in no wheel's way
         above = (tops(path) & set(PACKAGES)) - ALLOWED[package]
         assert not above, f"{path.relative_to(ROOT)} imports {', '.join(sorted(above))}"
+
+
+def test_only_benchmarks_time_a_part() -> None:
+    """The name that frees a module from the layers is theirs alone."""
+    for package in set(ALLOWED) - {"benchmarks"}:
+        assert not [path for path in modules(package) if path.stem.endswith("_speed")]
 
 
 @pytest.mark.parametrize("package", ["schemas", "filters", "crawlers", "trainers"])
