@@ -60,7 +60,7 @@ def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
     if not logs:
         raise BadInput(f"{corpus.root}: no finished crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
     sealed = (*found, *logs, *(corpus.crawl(warc) for warc in warcs))
-    made_from = files.digest("pair 1", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
+    made_from = files.digest("pair 2", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
     paths = [corpus.pairs(shard_name(number)) for number in range(max(len(warcs), 1))]
     paths += [corpus.unfetched(shard_name(number)) for number in range(max(len(found), 1))]
     outputs = Outputs(dict.fromkeys(paths, made_from))
@@ -138,13 +138,19 @@ def read_found(path: str) -> Iterator[tuple[str, Found]]:
 
 
 def read_log(path: str) -> Iterator[tuple[str, Fetched]]:
-    """Every fetch of a picture in one log file, by its URL."""
+    """Every fetch in one log file, by its URL.
+
+    A page may show any URL as a picture, itself for one: what came as something else is a picture of a bad type.
+    """
     for batch in files.read_batches(path, _LOGGED):
         for row in batch.to_pylist():
-            if row["kind"] == UrlKind.IMAGE:
-                ok = row["outcome"] == Outcome.OK
-                place = (row["sha256"], row["warc"], row["body_offset"], row["bytes"]) if ok else ("", "", -1, 0)
-                yield row["url"], Fetched(ok, row["round"], row["outcome"], *place)
+            came, picture = row["outcome"] == Outcome.OK, row["kind"] == UrlKind.IMAGE
+            if came and picture:
+                place = (row["sha256"], row["warc"], row["body_offset"], row["bytes"])
+                yield row["url"], Fetched(True, row["round"], row["outcome"], *place)
+            else:
+                outcome = str(Outcome.BAD_TYPE) if came else row["outcome"]
+                yield row["url"], Fetched(False, row["round"], outcome, "", "", -1, 0)
 
 
 def by_picture(keyed: tuple[str, Found]) -> tuple[str, tuple[str, Found]]:

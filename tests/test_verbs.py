@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from crawls import photo, small_crawl
+from crawls import RawCrawl, photo, small_crawl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +64,21 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def test_every_pair_found_is_paired_or_unfetched_with_its_outcome(judged: Corpus) -> None:
     assert pair(judged, engine=LOCAL) == {"found": 28, "fetched": 27, "unfetched": 1}
     assert list(column(judged, "pairs/unfetched", "outcome").values()) == ["http_error"]
+
+
+def test_a_page_that_shows_itself_as_a_picture_is_a_picture_of_a_bad_type(tmp_path: Path) -> None:
+    """As <img src="./"> does: the URL has its outcome as a page, and none as a picture."""
+    crawl = RawCrawl(tmp_path)
+    crawl.fetch("http://a.example/1", None)
+    crawl.log[-1]["kind"] = "page"
+    crawl.see("http://a.example/1", "首页")
+    crawl.fetch("http://a.example/robots.txt", None, "http_error")
+    crawl.log[-1]["kind"] = "robots"
+    crawl.see("http://a.example/robots.txt", "规则")
+    corpus = crawl.write()
+    assert pair(corpus, engine=LOCAL) == {"found": 2, "fetched": 0, "unfetched": 2}
+    rows = [row for path in tmp_path.glob("pairs/unfetched/*.parquet") for row in pq.read_table(path).to_pylist()]
+    assert {row["text"]: row["outcome"] for row in rows} == {"首页": "bad_type", "规则": "http_error"}
 
 
 def test_the_place_of_a_pair_holds_its_picture(judged: Corpus) -> None:
