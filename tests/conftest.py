@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from filters.picture import decode
@@ -21,6 +22,9 @@ from schemas.pair import pair_key
 from schemas.recipe import Recipe, load
 from schemas.signals import FAMILIES, family_schema
 from schemas.tables import LEDGER, LOG, PAIRS, UNFETCHED
+
+settings.register_profile("tuwen", deadline=None)  # a busy machine is slow, and no test is timed
+settings.load_profile("tuwen")
 
 FIRST_FETCH = datetime(2026, 3, 1, 8, 0, tzinfo=timezone.utc)
 
