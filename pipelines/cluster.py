@@ -64,7 +64,7 @@ def cluster(corpus: Corpus, *, engine: Engine, against: tuple[str, ...] = ()) ->
     shards.need(corpus, ("image",))
     theirs = [source for place in against for source in older.sources(place)]
     known = [f"{source.name} {source.path} {files.size(source.path)}" for source in theirs]
-    made_from = files.digest(f"cluster {_VERSION}", str(DISTANCE), shards.made_from(corpus, ("image",)), *known)
+    made_from = files.digest(f"cluster {_VERSION}", str(DISTANCE), shards.clustered(corpus), *known)
     outputs = Outputs({corpus.signals("corpus", shard): made_from for shard in corpus.shards()})
     rounds = _ROUNDS
     while outputs.missing():
@@ -84,6 +84,7 @@ class Cluster(beam.PTransform):
     def __init__(self, corpus: Corpus, theirs: list[Source], made_from: str, rounds: int) -> None:
         super().__init__()
         self.corpus, self.theirs, self.made_from, self.rounds = corpus, theirs, made_from, rounds
+        self.of = shards.clustered(corpus)
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
         names = pbegin | "shards" >> beam.Create(self.corpus.shards(), reshuffle=True)
@@ -122,7 +123,7 @@ class Cluster(beam.PTransform):
             )
             | "with every shard" >> beam.Flatten()
             | "by shard" >> beam.GroupByKey()
-            | "write" >> beam.Map(write_shard, self.corpus, self.made_from, beam.pvalue.AsSingleton(unsettled))
+            | "write" >> beam.Map(write_shard, self.corpus, self.made_from, self.of, beam.pvalue.AsSingleton(unsettled))
         )
 
 
@@ -194,7 +195,9 @@ def to_shards(fact: Fact, holders: list[str]) -> list[tuple[str, Fact]]:
     return [(shard, fact) for shard in holders]
 
 
-def write_shard(group: tuple[str, Iterable[Fact | None]], corpus: Corpus, made_from: str, unsettled: int) -> None:
+def write_shard(
+    group: tuple[str, Iterable[Fact | None]], corpus: Corpus, made_from: str, of: str, unsettled: int
+) -> None:
     """Write the corpus family of one shard; nothing while a component is in doubt."""
     if unsettled:
         Metrics.counter("cluster", "unsettled").inc()
@@ -206,7 +209,7 @@ def write_shard(group: tuple[str, Iterable[Fact | None]], corpus: Corpus, made_f
         for key, ids in _rows(corpus, shard)
     ]
     table = pa.Table.from_pylist(rows, family_schema("corpus"))
-    files.write_table(corpus.signals("corpus", shard), table, made_from, version=_VERSION)
+    files.write_table(corpus.signals("corpus", shard), table, made_from, version=_VERSION, of=of)
 
 
 def corpus_row(key: str, text: Fact | None, image: Fact | None, phash: Fact | None) -> dict[str, Any]:

@@ -7,12 +7,12 @@ import json
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import files
+from pipelines import files, ledgers
 from pipelines.corpus import Corpus
 from pipelines.crawl import agent_of
 from pipelines.diff import diff
 from pipelines.engine import Engine
-from pipelines.funnel import Funnel, funnel, percent
+from pipelines.funnel import funnel, percent
 from pipelines.release import release
 from pipelines.report import report
 from schemas import manifest as manifests
@@ -24,17 +24,17 @@ from schemas.recipe import Recipe, load
 def finish(corpus: Corpus, recipe: Recipe, version: str, date: str | None, engine: Engine) -> None:
     """Finish a release with its report, and print the funnel and where the two lie."""
     counted = funnel(corpus, recipe)
-    release(
+    made = release(
         corpus,
         recipe,
         version,
         engine=engine,
         agent=agent_of(corpus),
         date=date,
-        report=lambda _: report(corpus, recipe, counted),
+        report=lambda made: report(corpus, recipe, counted.packed(made.counts)),
     )
     folder = corpus.release(recipe.name, version)
-    _table(f"{recipe.name} {version}", counted.rows())
+    _table(f"{recipe.name} {version}", counted.packed(made.counts).rows())
     print(f"release: {folder}\nreport:  {files.join(folder, 'report.html')}")
 
 
@@ -48,8 +48,9 @@ def show_report(path: str, recipe: str | None) -> None:
         _table(f"{made.name} {made.version}", _rows(made))
         print(f"report:  {files.join(path, 'report.html')}")
         return
-    corpus, loaded = Corpus(path), load(recipe or _only_recipe(path))
-    counted: Funnel = funnel(corpus, loaded)
+    corpus = Corpus(path)
+    loaded = _judged_by(corpus, recipe)
+    counted = funnel(corpus, loaded)
     page = corpus.path("ledger", loaded.name, "report.html")
     with files.whole(page) as file:
         file.write(report(corpus, loaded, counted))
@@ -66,17 +67,20 @@ def show_diff(old: str, new: str, as_json: bool) -> None:
     _table(f"{old} → {new}", found.rows())
 
 
-def _only_recipe(path: str) -> str:
-    names = {name.split("/")[1] for name in files.tree(path) if name.startswith("ledger/")}
-    if len(names) != 1:
-        known = ", ".join(sorted(names)) or "none"
-        raise BadInput(f"{path}: ledgers here: {known}; judge it first, or say whose with --recipe")
-    return names.pop()
+def _judged_by(corpus: Corpus, recipe: str | None) -> Recipe:
+    """The recipe of a ledger: of the one that is named, by its own file too, else of the only one that is there."""
+    names = ledgers.names(corpus)
+    if recipe is not None and recipe not in names:
+        return load(recipe)
+    if recipe is None and len(names) != 1:
+        known = ", ".join(names) or "none"
+        raise BadInput(f"{corpus.root}: ledgers here: {known}; judge it first, or say whose with --recipe")
+    return ledgers.recipe_of(corpus, recipe or names[0])
 
 
 def _rows(made: Manifest) -> list[tuple[str, str, str]]:
     counts = made.counts
-    steps = ("found", "fetched", "measured", "kept", "weak", "strong", "base")
+    steps = ["found", "fetched", "measured", "kept", *(["failed"] if counts.failed else []), "weak", "strong", "base"]
     return [(step, f"{getattr(counts, step):,}", percent(getattr(counts, step), counts.found)) for step in steps]
 
 

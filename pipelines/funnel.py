@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import files, shards
+from pipelines import files, ledgers
 from pipelines.corpus import Corpus
-from schemas.errors import BadInput
+from schemas.manifest import Counts
 from schemas.outcome import UrlKind
 from schemas.recipe import Recipe
-from schemas.signals import family_of
 from schemas.tables import LOG
 
 _LOGGED = ("kind", "url", "round", "outcome")
@@ -29,9 +28,10 @@ _MEMORY = "1GB"  # for the last round of each URL; beyond it DuckDB goes on on d
 class Funnel:
     """How many pairs passed each step, and the counts that explain it.
 
-    `verdicts` are in the recipe's order, all of them named, that of kept pairs left out. The other dicts are sorted by
-    falling count: `outcomes` and `pages` count URLs of pictures and of pages by how their last fetch ended; `sites`,
-    `sources` and `classes` count kept pairs.
+    `verdicts` are in the recipe's order, all of them named, that of kept pairs left out. `failed` are kept pairs whose
+    picture could not be packed: known of a release, 0 before. The other dicts are sorted by falling count: `outcomes`
+    and `pages` count URLs of pictures and of pages by how their last fetch ended; `sites`, `sources` and `classes`
+    count kept pairs.
     """
 
     found: int
@@ -41,12 +41,17 @@ class Funnel:
     weak: int
     strong: int
     base: int
+    failed: int
     verdicts: dict[str, int]
     outcomes: dict[str, int]
     pages: dict[str, int]
     sites: dict[str, int]
     sources: dict[str, int]
     classes: dict[str, int]
+
+    def packed(self, counts: Counts) -> Funnel:
+        """The funnel as a release ends it: the samples that are in its tars, and the pairs that could not be packed."""
+        return replace(self, weak=counts.weak, strong=counts.strong, base=counts.base, failed=counts.failed)
 
     def steps(self) -> list[tuple[str, int]]:
         """(step, pairs) from found to base."""
@@ -58,6 +63,7 @@ class Funnel:
         drops = {
             "fetched": {"not fetched": self.found - self.fetched},
             "kept": {name: count for name, count in self.verdicts.items() if count},
+            "weak": {"not packed": self.failed} if self.failed else {},
         }
         rows = []
         for step, count in self.steps():
@@ -68,8 +74,8 @@ class Funnel:
 
 def funnel(corpus: Corpus, recipe: Recipe) -> Funnel:
     """Count what every verb left of the pairs found. Raises BadInput, with the command to run, where one is to come."""
-    families = sorted({family_of(name) for name in recipe.columns()} - {"pairs"})
-    shards.need(corpus, families)
+    ledgers.need(corpus, recipe)
+    families = ledgers.families(recipe)
     names = corpus.shards()
     fetched = [_rows(corpus.pairs(shard)) for shard in names]
     measured = [min([_rows(corpus.signals(family, shard)) for family in families], default=0) for shard in names]
@@ -84,6 +90,7 @@ def funnel(corpus: Corpus, recipe: Recipe) -> Funnel:
         weak=kept["tier"]["weak"],
         strong=kept["tier"]["strong"],
         base=kept["base"][True],
+        failed=0,
         verdicts={name: verdicts[name] for name in recipe.verdicts()},
         outcomes=_falling(urls[str(UrlKind.IMAGE)]),
         pages=_falling(urls[str(UrlKind.PAGE)]),
@@ -113,10 +120,7 @@ def _judged(corpus: Corpus, recipe: Recipe, names: list[str]) -> tuple[Counter[o
     verdicts: Counter[object] = Counter()
     kept: dict[str, Counter[object]] = {name: Counter() for name in ("tier", "base", "class", "site", "source")}
     for shard in names:
-        path = corpus.ledger(recipe.name, shard)
-        if not files.exists(path):
-            raise BadInput(f"{path}: not there yet; run: tuwen judge {corpus.root} --recipe {recipe.name}")
-        ledger = files.read_table(path, ["verdict", "tier", "base", "class"])
+        ledger = files.read_table(corpus.ledger(recipe.name, shard), ["verdict", "tier", "base", "class"])
         pairs = files.read_table(corpus.pairs(shard), ["site", "source"])
         verdicts.update(_counts(ledger.column("verdict")))
         inside = pc.equal(ledger.column("verdict"), "")

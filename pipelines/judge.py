@@ -12,19 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import files, shards
+from pipelines import files, ledgers, shards
 from pipelines.corpus import Corpus
 from pipelines.cut import Cut, Rank
 from pipelines.draw import shares
 from pipelines.engine import Engine, run
 from pipelines.outputs import Outputs
 from pipelines.ranges import first_failed, passes_all, ranks, top_order
+from schemas import recipe as recipes
 from schemas.recipe import Base, Keep, Recipe
-from schemas.signals import family_of
 from schemas.tables import LEDGER
 
 NOTHING: Rank = ((-1, 0.0),)  # a rank before every other: a top that is too small for a single pair
@@ -49,20 +48,14 @@ def judge(corpus: Corpus, recipe: Recipe, *, engine: Engine) -> dict[str, int]:
     Does nothing when the ledger was made by this very recipe from these very signals. Raises BadInput, with the
     command to run, where the recipe names a signal that was not measured.
     """
-    families = sorted({family_of(name) for name in recipe.columns()} - {"pairs"})
-    shards.need(corpus, families)
-    made_from = files.digest("judge 1", canonical(recipe), shards.made_from(corpus, families))
+    shards.need(corpus, ledgers.families(recipe))
+    made_from = ledgers.made_from(corpus, recipe)
     outputs = Outputs({corpus.ledger(recipe.name, shard): made_from for shard in corpus.shards()})
     if outputs.missing():
         with outputs.progress("judge"):
             run(lambda pipeline: pipeline | Judge(corpus, recipe, made_from), job="judge", engine=engine)
     outputs.sweep([corpus.path("ledger", recipe.name)])
     return tally(corpus, recipe, "verdict")
-
-
-def canonical(recipe: Recipe) -> str:
-    """The recipe as text that is equal for equal recipes."""
-    return msgspec.json.encode(recipe, order="sorted").decode()
 
 
 def tally(corpus: Corpus, recipe: Recipe, column: str) -> dict[str, int]:
@@ -243,4 +236,5 @@ def write_ledger(
         "class": [name or OTHER for name in table.column("class").to_pylist()],
         "base": [stage > len(recipe.once) for stage in stages],
     }
-    files.write_table(corpus.ledger(recipe.name, shard), pa.table(ledger, LEDGER), made_from)
+    path = corpus.ledger(recipe.name, shard)
+    files.write_table(path, pa.table(ledger, LEDGER), made_from, recipe=recipes.canonical(recipe))

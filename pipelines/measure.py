@@ -56,9 +56,7 @@ class Measure(beam.PTransform):
 def made_from(corpus: Corpus, shard: str, family: Family) -> str:
     """The digest of a shard's pairs with the family's version and models."""
     digests = [f"{name} {value}" for name, value in sorted(family.digests().items())]
-    return files.digest(
-        "measure", family.name, family.version, *digests, files.metadata(corpus.pairs(shard))["content"]
-    )
+    return files.digest("measure", family.name, family.version, *digests, files.metadata(corpus.pairs(shard))["seen"])
 
 
 def measure_shard(work: tuple[str, str], corpus: Corpus) -> None:
@@ -67,7 +65,9 @@ def measure_shard(work: tuple[str, str], corpus: Corpus) -> None:
     family = FAMILIES[name]
     samples = _texts(corpus, shard) if family.of == "pair" else _pictures(corpus, shard)
     table = measure_samples([family], samples)[name]
-    files.write_table(corpus.signals(name, shard), table, made_from(corpus, shard, family), version=family.version)
+    seen = files.metadata(corpus.pairs(shard))["seen"]
+    path = corpus.signals(name, shard)
+    files.write_table(path, table, made_from(corpus, shard, family), version=family.version, of=seen)
 
 
 _SEEN = ("key", "text", "image_url", "page_url", "source")  # what a signal may look at, beside the picture

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import apache_beam as beam
 import msgspec
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines import files
+from pipelines import files, ledgers
 from pipelines import shards as raw
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
@@ -49,7 +48,7 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     check_version(version)
     names, folder = corpus.shards(), corpus.release(recipe.name, version)
     raw.need(corpus, list(FAMILIES))
-    need_ledger(corpus, recipe)
+    ledgers.need(corpus, recipe)
     sweep(folder)
     counted = run(lambda pipeline: pipeline | Count(corpus, recipe.name, names), job="pack", engine=engine)
     check_counted(counted, len(names), "pack")
@@ -102,7 +101,7 @@ class Pack(beam.PTransform):
 def count(shard: str, corpus: Corpus, recipe: str) -> None:
     """Count the pairs and the bytes of their pictures in each tier of one raw shard."""
     beam.metrics.Metrics.counter("pack", LOOKED).inc()
-    ledger = _ledger(corpus, recipe, shard)
+    ledger = ledgers.read(corpus, recipe, shard)
     lengths = files.read_table(corpus.pairs(shard), ["length"]).column("length")
     masks = {tier: pc.equal(ledger.column("tier"), tier) for tier in ("weak", "strong")}
     for tier, mask in {**masks, "base": ledger.column("base")}.items():
@@ -112,7 +111,7 @@ def count(shard: str, corpus: Corpus, recipe: str) -> None:
 
 def rows_of(shard: str, corpus: Corpus, recipe: str, plan: dict[str, int]) -> Iterator[tuple[str, Row]]:
     """The kept pairs of one raw shard with all that is known of them, each by every shard that it goes to."""
-    ledger = _ledger(corpus, recipe, shard)
+    ledger = ledgers.read(corpus, recipe, shard)
     names = [*PAIRS.names, *(name for family in FAMILIES.values() for name in family.names)]
     table = raw.read(corpus, shard, names)
     for name in ("class", "tier", "base"):
@@ -130,14 +129,6 @@ def write(group: tuple[str, Iterable[Row | None]], shards: Shards) -> None:
     write_shard(name, rows, shards)
 
 
-def _ledger(corpus: Corpus, recipe: str, shard: str) -> pa.Table:
-    path = corpus.ledger(recipe, shard)
-    table = files.read_table(path)
-    if not table.column("key").equals(files.read_table(corpus.pairs(shard), ["key"]).column("key")):
-        raise Damaged(f"{path}: not the rows of its pairs; run: tuwen judge {corpus.root} --recipe {recipe}")
-    return table
-
-
 def check_counted(counted: dict[str, int], wanted: int, verb: str) -> None:
     """Raise WorkFailed where the counters are not of every item once, as after a retry on an engine that counts tries.
 
@@ -146,14 +137,6 @@ def check_counted(counted: dict[str, int], wanted: int, verb: str) -> None:
     if counted and counted.get(LOOKED) != wanted:
         told = f"the engine counted {counted.get(LOOKED, 0)} items of {wanted}"
         raise WorkFailed(f"{verb}: {told}, so its numbers cannot be trusted; run the same command again")
-
-
-def need_ledger(corpus: Corpus, recipe: Recipe) -> None:
-    """Raise BadInput with the command to run where a shard was not judged."""
-    for shard in corpus.shards():
-        if not files.exists(corpus.ledger(recipe.name, shard)):
-            way = f"run: tuwen judge {corpus.root} --recipe {recipe.name}"
-            raise BadInput(f"{corpus.ledger(recipe.name, shard)}: not there yet; {way}")
 
 
 def check_version(version: str) -> None:
@@ -184,7 +167,9 @@ def published(folder: str) -> Manifest | None:
     try:
         return manifest.decode(files.read_bytes(path))
     except msgspec.DecodeError as error:
-        raise Damaged(f"{path}: not a manifest ({error}); delete it and run: tuwen release") from None
+        raise Damaged(
+            f"{path}: not a manifest ({error}); restore it, or make the release anew from its corpus in another folder"
+        ) from None
 
 
 def packed(folder: str, tier: str) -> list[str]:

@@ -6,6 +6,7 @@ not come is kept too, under pairs/unfetched/ with the outcome that says why: row
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from schemas.pair import SOURCE_RANK, pair_key, shard_of
 from schemas.tables import PAIRS, UNFETCHED
 
 _FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class")
+_MARKS = ("site", "strong", "class")  # what a recipe may name of a pair, and no signal looks at
 _LOGGED = ("url", "kind", "outcome", "round", "sha256", "warc", "body_offset", "bytes")
 
 
@@ -60,7 +62,7 @@ def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
     if not logs:
         raise BadInput(f"{corpus.root}: no finished crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
     sealed = (*found, *logs, *(corpus.crawl(warc) for warc in warcs))
-    made_from = files.digest("pair 2", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
+    made_from = files.digest("pair 3", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
     paths = [corpus.pairs(shard_name(number)) for number in range(max(len(warcs), 1))]
     paths += [corpus.unfetched(shard_name(number)) for number in range(max(len(found), 1))]
     outputs = Outputs(dict.fromkeys(paths, made_from))
@@ -207,6 +209,8 @@ def write_rows(group: tuple[str, Iterable[dict[str, Any] | None]], corpus: Corpu
     else:
         kept.sort(key=lambda row: (row["offset"], row["key"]))
         path, schema = corpus.pairs(name), PAIRS
-    # What stands in the file, apart from how it came there: a new round must not re-measure old shards.
-    content = files.digest(*(f"{row['key']} {row.get('offset')} {row['source']} {row['class']}" for row in kept))
-    files.write_table(path, pa.Table.from_pylist(kept, schema), made_from, content=content)
+    # What stands in the file, apart from how it came there: a new round must not measure or judge old shards again.
+    # The key stands for the picture's URL and the text.
+    seen = files.digest(*(f"{row['key']} {row.get('image_id')} {row['page_url']} {row['source']}" for row in kept))
+    content = files.digest(seen, *(json.dumps([row[name] for name in _MARKS]) for row in kept))
+    files.write_table(path, pa.Table.from_pylist(kept, schema), made_from, seen=seen, content=content)

@@ -18,16 +18,15 @@ import msgspec
 import pyarrow as pa
 
 from filters import FAMILIES as MEASURED
-from pipelines import card, croissant, files, tally
+from pipelines import card, croissant, files, ledgers, tally
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
-from pipelines.judge import canonical
-from pipelines.pack import TIERS, check_counted, check_version, clock, need_ledger, packed, published, sweep
+from pipelines.pack import TIERS, check_counted, check_version, clock, packed, published, sweep
 from pipelines.sample import out_already
 from schemas import manifest
 from schemas.errors import BadInput, Damaged
 from schemas.manifest import Counts, File, Manifest
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, canonical, option
 from schemas.signals import FAMILIES
 from schemas.tables import INDEX
 
@@ -53,7 +52,7 @@ def release(
     Raises BadInput where the shards are not those of this ledger, or the version is out and this would alter it.
     """
     check_version(version)
-    need_ledger(corpus, recipe)
+    ledgers.need(corpus, recipe)
     folder = corpus.release(recipe.name, version)
     sweep(folder)
     shards = {tier: packed(folder, tier) for tier in TIERS}
@@ -134,7 +133,7 @@ def _said(corpus: Corpus, folder: str, name: str, recipe: Recipe) -> dict[str, s
     for ending, size in beside.items():
         path = files.join(folder, f"{name}{ending}")
         if not files.exists(path) or str(files.size(path)) != size:
-            raise Damaged(f"{path}: missing or altered; run: tuwen pack {corpus.root} --recipe {recipe.name} …")
+            raise Damaged(f"{path}: missing or altered; run: tuwen pack {corpus.root} {option(recipe)} …")
     return said
 
 
@@ -164,8 +163,9 @@ def _work(
 def _check_ledger(corpus: Corpus, recipe: Recipe, counted: dict[str, int]) -> None:
     fold = tally.group(counted, "fold")
     if fold.get("ledger") != fold.get("packed"):
-        way = f"run: tuwen pack {corpus.root} --recipe {recipe.name} …"
-        raise BadInput(f"{corpus.root}: the shards are not those of this ledger; {way}")
+        what = "the shards are not those of this ledger" if fold.get("packed") else "nothing is packed yet"
+        way = f"run: tuwen pack {corpus.root} {option(recipe)} …"
+        raise BadInput(f"{corpus.root}: {what}; {way}")
 
 
 def _manifest(
@@ -184,6 +184,7 @@ def _manifest(
         fetched=fetched,
         measured=sum(verdicts.values()),
         kept=verdicts.get("", 0),
+        failed=verdicts.get("", 0) - samples["weak"] - samples["strong"],
         **samples,
         **{name: distinct.get(name, 0) for name in ("images", "phashes", "texts", "sites")},
     )

@@ -39,12 +39,21 @@ def read(corpus: Corpus, shard: str, columns: Sequence[str]) -> pa.Table:
 
 
 def need(corpus: Corpus, families: Sequence[str]) -> None:
-    """Raise BadInput with the command to run where a family was not measured for every shard."""
+    """Raise BadInput with the command to run where a family was not measured for every shard as it is now."""
     for family in sorted(families, key=lambda family: VERBS[family] == "cluster"):  # which needs what measure writes
+        whole = clustered(corpus) if VERBS[family] == "cluster" else ""
+        way = f"run: tuwen {VERBS[family]} {corpus.root}"
         for shard in corpus.shards():
-            if not files.exists(corpus.signals(family, shard)):
-                verb = VERBS[family]
-                raise BadInput(f"{corpus.signals(family, shard)}: not there yet; run: tuwen {verb} {corpus.root}")
+            path = corpus.signals(family, shard)
+            if not files.exists(path):
+                raise BadInput(f"{path}: not there yet; {way}")
+            if files.metadata(path).get("of") != (whole or files.metadata(corpus.pairs(shard))["seen"]):
+                raise BadInput(f"{path}: of other pairs than those that are there now; {way}")
+
+
+def clustered(corpus: Corpus) -> str:
+    """The digest of what cluster looks at: all pairs, and the image family."""
+    return made_from(corpus, ("image",))
 
 
 def made_from(corpus: Corpus, families: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fetched: int  # those whose picture came
     measured: int
     kept: int
+    failed: int  # kept pairs whose picture could not be packed: kept = failed + weak + strong
     weak: int
     strong: int
     base: int
@@ -27,6 +28,11 @@ class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phashes: int  # distinct perceptual hashes among the kept
     texts: int  # distinct texts among the kept
     sites: int  # distinct sites among the kept
+
+    @property
+    def packed(self) -> int:
+        """The pairs that the release holds."""
+        return self.weak + self.strong
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

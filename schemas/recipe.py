@@ -144,6 +144,22 @@ def load(name_or_path: str) -> Recipe:
     return recipe
 
 
+def canonical(recipe: Recipe) -> str:
+    """The recipe as text that is equal for equal recipes."""
+    return msgspec.json.encode(recipe, order="sorted").decode()
+
+
+def of_canonical(text: str) -> Recipe:
+    """The recipe that `canonical` wrote."""
+    return msgspec.json.decode(text, type=Recipe)
+
+
+def option(recipe: Recipe) -> str:
+    """How a command line names a recipe: a packaged one by its name, another by the path of its file."""
+    ours = recipe.name in packaged() and load(recipe.name) == recipe
+    return f"--recipe {recipe.name}" if ours else f"--recipe …/{recipe.name}.toml"
+
+
 def _read(name_or_path: str) -> str:
     if "/" not in name_or_path and not name_or_path.endswith(".toml"):
         if name_or_path not in packaged():
@@ -160,6 +176,7 @@ _PLACES = (
     ("$.once", Once),
     ("$.tier.strong.keep", Keep),
     ("$.base", Base),
+    ("$.tier.strong", Strong),
     ("$.tier", Tiers),
 )
 

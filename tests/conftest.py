@@ -16,10 +16,10 @@ from hypothesis import settings
 from PIL import Image
 
 from filters.picture import decode
-from pipelines import files
+from pipelines import files, ledgers, shards
 from pipelines.corpus import Corpus, shard_name
 from schemas.pair import pair_key
-from schemas.recipe import Recipe, load
+from schemas.recipe import Recipe, canonical, load
 from schemas.signals import FAMILIES, family_schema
 from schemas.tables import LEDGER, LOG, PAIRS, UNFETCHED
 
@@ -89,11 +89,19 @@ def plant(count: int) -> list[Planted]:
     ]
 
 
-def write_corpus(root: Path, planted: Sequence[Planted], recipe: str = "demo") -> Corpus:
+def write_corpus(root: Path, planted: Sequence[Planted], recipe: Recipe | None = None) -> Corpus:
     """Write crawl/, pairs/, signals/ and ledger/ for these pairs, in the order given within each raw shard."""
     corpus = Corpus(str(root))
-    for number in range(max((pair.shard for pair in planted), default=0) + 1):
-        _write_raw_shard(corpus, [pair for pair in planted if pair.shard == number], number, recipe)
+    numbers = range(max((pair.shard for pair in planted), default=0) + 1)
+    by_shard = {number: [pair for pair in planted if pair.shard == number] for number in numbers}
+    for number, pairs in by_shard.items():
+        _write_pairs(corpus, pairs, number)
+    for family in FAMILIES:
+        for number, pairs in by_shard.items():
+            _write_signals(corpus, pairs, shard_name(number), family)
+    judged = recipe or load("demo")
+    for number, pairs in by_shard.items():
+        _write_ledger(corpus, pairs, shard_name(number), judged)
     _write_log(corpus, planted)
     unfetched = {"key": pair_key("https://a.example/404.jpg", "没有"), "outcome": "http_error", "strong": False}
     row = {name: unfetched.get(name, "") for name in UNFETCHED.names}
@@ -101,7 +109,7 @@ def write_corpus(root: Path, planted: Sequence[Planted], recipe: str = "demo") -
     return corpus
 
 
-def _write_raw_shard(corpus: Corpus, planted: Sequence[Planted], number: int, recipe: str) -> None:
+def _write_pairs(corpus: Corpus, planted: Sequence[Planted], number: int) -> None:
     warc, shard = f"images/{shard_name(number)}.warc", shard_name(number)
     places, body = {}, b""
     for data in sorted({pair.data for pair in planted}):  # a picture is stored once
@@ -110,7 +118,7 @@ def _write_raw_shard(corpus: Corpus, planted: Sequence[Planted], number: int, re
         body += data + b"\r\n\r\n"
     with files.whole(corpus.crawl(*warc.split("/"))) as file:
         file.write(body)
-    rows, ledger = [], []
+    rows = []
     for pair in planted:
         image_id = hashlib.sha256(pair.data).hexdigest()
         rows.append(
@@ -129,15 +137,26 @@ def _write_raw_shard(corpus: Corpus, planted: Sequence[Planted], number: int, re
                 "length": len(pair.data),
             }
         )
-        ledger.append({name: getattr(pair, name, "") for name in LEDGER.names} | {"class": pair.class_ or "other"})
     made_from = files.digest(*(pair.key for pair in planted))
-    files.write_table(corpus.pairs(shard), pa.Table.from_pylist(rows, PAIRS), made_from, content=made_from)
-    files.write_table(corpus.ledger(recipe, shard), pa.Table.from_pylist(ledger, LEDGER), made_from)
-    for family in FAMILIES:
-        schema = family_schema(family)
-        signals = [{name: _signal(pair, schema.field(name)) for name in schema.names} for pair in planted]
-        table = pa.Table.from_pylist(signals, schema)
-        files.write_table(corpus.signals(family, shard), table, made_from, family=family, version="1", models="")
+    table = pa.Table.from_pylist(rows, PAIRS)
+    files.write_table(corpus.pairs(shard), table, made_from, seen=made_from, content=made_from)
+
+
+def _write_signals(corpus: Corpus, planted: Sequence[Planted], shard: str, family: str) -> None:
+    schema = family_schema(family)
+    signals = [{name: _signal(pair, schema.field(name)) for name in schema.names} for pair in planted]
+    of = shards.clustered(corpus) if family == "corpus" else files.metadata(corpus.pairs(shard))["seen"]
+    table = pa.Table.from_pylist(signals, schema)
+    files.write_table(corpus.signals(family, shard), table, of, family=family, version="1", of=of)
+
+
+def _write_ledger(corpus: Corpus, planted: Sequence[Planted], shard: str, recipe: Recipe) -> None:
+    rows = [
+        {name: getattr(pair, name, "") for name in LEDGER.names} | {"class": pair.class_ or "other"} for pair in planted
+    ]
+    made_from = ledgers.made_from(corpus, recipe)
+    table = pa.Table.from_pylist(rows, LEDGER)
+    files.write_table(corpus.ledger(recipe.name, shard), table, made_from, recipe=canonical(recipe))
 
 
 def _signal(pair: Planted, column: pa.Field) -> Any:

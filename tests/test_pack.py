@@ -11,6 +11,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -168,8 +169,8 @@ def test_shards_of_an_older_ledger_are_removed(bench: Any, tmp_path: Path) -> No
     corpus = bench.corpus(tmp_path / "a", planted)
     pack(corpus, bench.recipe, "1.0.0", engine=LOCAL, packing=SMALL)
     weak = [pair for pair in planted if pair.tier == "weak"][:8]
-    bench.corpus(tmp_path / "a", weak)
     Path(corpus.pairs("00001")).unlink()
+    bench.corpus(tmp_path / "a", weak)
     pack(corpus, bench.recipe, "1.0.0", engine=LOCAL, packing=SMALL)
     fresh = bench.corpus(tmp_path / "b", weak)
     pack(fresh, bench.recipe, "1.0.0", engine=LOCAL, packing=SMALL)
@@ -195,7 +196,33 @@ def test_a_ledger_of_other_pairs_is_refused(bench: Any, tmp_path: Path) -> None:
     corpus = bench.corpus(tmp_path / "a", planted)
     other = bench.corpus(tmp_path / "b", list(reversed(planted)))
     Path(other.ledger("demo", "00000")).replace(corpus.ledger("demo", "00000"))
+    with pytest.raises(BadInput, match="older than the signals; run: tuwen judge"):
+        pack(corpus, bench.recipe, "1.0.0", engine=LOCAL, packing=Packing())
+
+
+def test_a_ledger_of_another_recipe_is_refused(bench: Any, tmp_path: Path) -> None:
+    """Two recipes of one name: the release would say that it was judged by one, and was judged by the other."""
+    corpus = bench.corpus(tmp_path, bench.plant(10))
+    other = msgspec.structs.replace(bench.recipe, keep=bench.recipe.keep[1:])
+    with pytest.raises(BadInput, match=r"from another recipe of this name.*--recipe …/demo\.toml"):
+        pack(corpus, other, "1.0.0", engine=LOCAL, packing=Packing())
+
+
+def test_a_ledger_whose_rows_are_not_those_of_its_pairs_is_named(bench: Any, tmp_path: Path) -> None:
+    corpus = bench.corpus(tmp_path, bench.plant(10))
+    path = corpus.ledger("demo", "00000")
+    table = pq.read_table(path)
+    pq.write_table(table.take(list(reversed(range(len(table))))).replace_schema_metadata(table.schema.metadata), path)
     with pytest.raises(Damaged, match="not the rows of its pairs"):
+        pack(corpus, bench.recipe, "1.0.0", engine=LOCAL, packing=Packing())
+
+
+@pytest.mark.parametrize("family", ["text", "image", "corpus"])
+def test_signals_of_other_pairs_are_refused(bench: Any, tmp_path: Path, family: str) -> None:
+    corpus = bench.corpus(tmp_path / "a", bench.plant(10))
+    other = bench.corpus(tmp_path / "b", bench.plant(8))
+    Path(other.signals(family, "00000")).replace(corpus.signals(family, "00000"))
+    with pytest.raises(BadInput, match=f"{family}/00000.parquet: of other pairs than those that are there now; run: "):
         pack(corpus, bench.recipe, "1.0.0", engine=LOCAL, packing=Packing())
 
 

@@ -103,7 +103,7 @@ def test_the_rows_for_the_terminal_lead_from_found_to_base(corpus: Corpus) -> No
 
 
 def test_a_corpus_that_was_not_judged_says_what_to_run(corpus: Corpus) -> None:
-    with pytest.raises(BadInput, match=r"tuwen judge .* --recipe other"):
+    with pytest.raises(BadInput, match=r"tuwen judge .* --recipe …/other\.toml"):
         funnel(corpus, Recipe(name="other"))
 
 
