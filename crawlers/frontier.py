@@ -233,9 +233,7 @@ class Frontier:
 
     def leave_alone(self, job: Job, outcome: Outcome, status: int) -> None:
         """Ask a host for nothing more in this round: what waits there ends in `outcome`."""
-        self._db.execute(
-            "UPDATE hosts SET left = ?, left_status = ? WHERE id = ?", (str(outcome), status, job.host)
-        )
+        self._db.execute("UPDATE hosts SET left = ?, left_status = ? WHERE id = ?", (str(outcome), status, job.host))
 
     def done(
         self, job: Job, outcome: Outcome, kind: UrlKind | None = None, *, status: int = 0, held: Held | None = None
@@ -318,4 +316,6 @@ class Frontier:
 
 def _gave_up(outcome: str, status: int) -> Left:
     last = f"{outcome} {status}" if status else outcome
-    return Left(Outcome(outcome), f"the host is left alone in this round after failures in a row, the last: {last}", status)
+    return Left(
+        Outcome(outcome), f"the host is left alone in this round after failures in a row, the last: {last}", status
+    )

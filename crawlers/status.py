@@ -59,7 +59,9 @@ def status(corpus: Path) -> Status:
             db.execute("BEGIN")  # all that follows is of one checkpoint
             return _read(db)
     except sqlite3.Error as error:
-        raise WorkFailed(f"{path}: cannot be read ({error}); is it of this version, and may you write beside it?") from None
+        raise WorkFailed(
+            f"{path}: cannot be read ({error}); is it of this version, and may you write beside it?"
+        ) from None
 
 
 def _read(db: sqlite3.Connection) -> Status:

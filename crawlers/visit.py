@@ -81,7 +81,9 @@ class Visitor:
             self._end_unasked(job, refused, asked)
             return
         taken = self._frontier.take(job)
-        fetched = await self._fetcher.fetch(taken.target, replace(self._wants[taken.kind], more=conditional.headers(job.held, job.target)))
+        fetched = await self._fetcher.fetch(
+            taken.target, replace(self._wants[taken.kind], more=conditional.headers(job.held, job.target))
+        )
         self.responses += 1
         self._answered(taken, fetched, asked)
         self._release(taken, fetched, asked)

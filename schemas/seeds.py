@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ada_url
 import msgspec
@@ -91,7 +91,7 @@ def _checked(site: Site, place: str) -> Site:
     return msgspec.structs.replace(site, url=parsed.href, domains=tuple(_name(name, place) for name in site.domains))
 
 
-def compiled(pattern: str) -> re2.Pattern:
+def compiled(pattern: str) -> Any:
     """A pattern of `include` or `exclude`: RE2, whose time is linear in the URL whatever the pattern."""
     options = re2.Options()
     options.log_errors = False
