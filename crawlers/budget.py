@@ -27,6 +27,7 @@ class Budget:
         self._db = state.db
         self._settings = settings
         self._sites = sites
+        self._taken = {kind: state.get(f"taken {kind}") for kind in UrlKind}
 
     def of_host(self, spent_bytes: int, spent_seconds: float) -> Left | None:
         """Why nothing more may be fetched from a host that has given so much; None when it may."""
@@ -39,7 +40,7 @@ class Budget:
 
     def of_number(self, kind: UrlKind, site: int) -> Left | None:
         """Why no further URL of a kind may be fetched for a site; None when it may."""
-        settings, taken = self._settings, self._state.get(f"taken {kind}")
+        settings, taken = self._settings, self._taken[kind]
         crawl_wide = {UrlKind.PAGE: settings.max_pages, UrlKind.IMAGE: settings.max_images}.get(kind)
         if crawl_wide is not None and taken >= crawl_wide:
             return Left(Outcome.BUDGET, f"--max-{kind}s {crawl_wide} of the crawl are used up")
@@ -67,7 +68,8 @@ class Budget:
 
     def take(self, url: int, kind: UrlKind, site: int) -> None:
         """Count a URL, by its number in the state."""
-        self._state.put(f"taken {kind}", self._state.get(f"taken {kind}") + 1)
+        self._taken[kind] += 1
+        self._state.put(f"taken {kind}", self._taken[kind])
         column = {UrlKind.PAGE: "pages", UrlKind.SITEMAP: "sitemaps"}.get(kind)
         if column:
             self._db.execute(f"UPDATE sites SET {column} = {column} + 1 WHERE id = ?", (site,))

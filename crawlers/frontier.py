@@ -215,21 +215,30 @@ class Frontier:
         `strikes`: how often in a row it has failed or asked us to slow down, when that is known anew; `fetched`: what
         its answer cost.
         """
-        address = (fetched.ip if fetched else "") or job.address
         self._leave(job.host)
-        ready_at = self._addresses.book(address, now + wait, now) if fetched else now + wait
-        self._db.execute(
-            "UPDATE hosts SET state = 1, ready_at = ?, strikes = ? WHERE id = ?",
-            (ready_at, job.strikes if strikes is None else strikes, job.host),
-        )
-        if fetched is not None:
-            seconds = fetched.seconds + wait
+        strikes = job.strikes if strikes is None else strikes
+        if fetched is None:
             self._db.execute(
-                "UPDATE hosts SET address = ?, answers = answers + 1, bytes = bytes + ?, spent = spent + ?,"
-                " seconds = ?, wait = ? WHERE id = ?",
-                (address, fetched.wire, seconds, fetched.seconds, ready_at - now, job.host),
+                "UPDATE hosts SET state = 1, ready_at = ?, strikes = ? WHERE id = ?", (now + wait, strikes, job.host)
             )
-            self._budget.spend(job.site, fetched.wire, seconds)
+            return
+        address = fetched.ip or job.address
+        ready_at = self._addresses.book(address, now + wait, now)
+        self._db.execute(
+            "UPDATE hosts SET state = 1, ready_at = ?, strikes = ?, address = ?, answers = answers + 1,"
+            " bytes = bytes + ?, spent = spent + ?, seconds = ?, wait = ? WHERE id = ?",
+            (
+                ready_at,
+                strikes,
+                address,
+                fetched.wire,
+                fetched.seconds + wait,
+                fetched.seconds,
+                ready_at - now,
+                job.host,
+            ),
+        )
+        self._budget.spend(job.site, fetched.wire, fetched.seconds + wait)
 
     def leave_alone(self, job: Job, outcome: Outcome, status: int) -> None:
         """Ask a host for nothing more in this round: what waits there ends in `outcome`."""

@@ -22,12 +22,10 @@ _LAST_YEAR = 2199  # in a folder; beyond it is rather a number
 
 _SESSION_PATH = re.compile(r";(?:jsessionid|phpsessid|sid|sessionid)=[^/?;]*", re.IGNORECASE)
 _ASP_PATH = re.compile(r"/\([A-Za-z]\([A-Za-z0-9_-]{20,}\)\)(?=/)")  # /(S(24 characters))/ of ASP.NET without cookies
-_SESSION_NAMES = frozenset(
-    """
-    phpsessid jsessionid aspsessionid sessionid session_id sessid session-id cfid cftoken cfsid oscsid zenid
-    xtcsid ssid osadminid
-    """.split()
-)
+_NAMES = """
+phpsessid jsessionid sessionid session_id session-id sessid cfid cftoken cfsid oscsid zenid xtcsid ssid osadminid
+"""
+_SESSION_NAMES = frozenset(_NAMES.split())
 _MAYBE_SESSION = frozenset(("sid", "s", "session", "token", "ses"))
 _SESSION_VALUE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{24,128}")  # what a generator draws, not an id
 

@@ -11,10 +11,10 @@ from typing import Any
 from crawlers import conditional, media, pace, sitemap, traps
 from crawlers.asked import Asked, AskedRobots
 from crawlers.charset import decode
+from crawlers.conditional import Held
 from crawlers.consent import Consent, meta_robots, x_robots
 from crawlers.extract import Page, read_page
 from crawlers.fetch import Fetched, Fetcher, Want
-from crawlers.conditional import Held
 from crawlers.frontier import Frontier, Job
 from crawlers.robots import LARGEST, REDIRECTS, robots_url
 from crawlers.settings import Settings

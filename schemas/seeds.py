@@ -83,11 +83,7 @@ def _checked(site: Site, place: str) -> Site:
         if limit is not None and not limit >= 0:
             raise BadInput(f"{place}: {name} = {limit}: give 0 or more")
     for pattern in (*site.include, *site.exclude):
-        try:
-            compiled(pattern)
-        except re2.error as error:
-            fault = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
-            raise BadInput(f"{place}: the pattern {pattern!r} is not one that RE2 reads: {fault}") from None
+        _readable(pattern, place)
     return msgspec.structs.replace(site, url=parsed.href, domains=tuple(_name(name, place) for name in site.domains))
 
 
@@ -96,6 +92,14 @@ def compiled(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     return re2.compile(pattern, options)
+
+
+def _readable(pattern: str, place: str) -> None:
+    try:
+        compiled(pattern)
+    except re2.error as error:
+        fault = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
+        raise BadInput(f"{place}: the pattern {pattern!r} is not one that RE2 reads: {fault}") from None
 
 
 def _name(written: str, place: str) -> str:
