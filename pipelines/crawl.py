@@ -25,15 +25,7 @@ def settings(
     max_bytes: int | None = None,
     max_seconds: float | None = None,
 ) -> Settings:
-    """The options of the command line as the crawler takes them. Raises BadInput for one that it cannot.
-
-    Says so on standard error when a crawl of the public web has no contact.
-    """
-    if contact is None and not allow:
-        print(
-            "tuwen: no --contact is given: site owners cannot reach you; give a URL or mailto: that you read",
-            file=sys.stderr,
-        )
+    """The options of the command line as the crawler takes them. Raises BadInput for one that it cannot."""
     return Settings(
         allow_addresses=tuple(Allowed.parse(text) for text in allow),
         max_pages=max_pages,
@@ -87,6 +79,10 @@ def _local(out: str, settings: Settings) -> Corpus:
     if files.is_remote(out):
         raise BadInput(f"--out {out}: a crawl keeps its state on a local disk; crawl there, and copy the folder after")
     corpus = Corpus(out)
+    if settings.contact == CONTACT and not settings.allow_addresses:  # where ranges are allowed it is one's own web
+        print(
+            "crawl: without --contact no site owner can reach you; give a URL or mailto: that you read", file=sys.stderr
+        )
     path, said = corpus.crawl("agent.txt"), f"{settings.user_agent}\n".encode()
     if not files.exists(path) or files.read_bytes(path) != said:
         with files.whole(path) as file:

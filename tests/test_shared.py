@@ -1,6 +1,8 @@
-"""Turns at an address that many hosts share: a gap apart, so many at once, and no host pushed back by another's wait."""
+"""Turns at an address that many hosts share: a gap apart, so many at once, none pushed back by another's wait."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def test_an_address_of_many_hosts_is_asked_no_more_often_than_its_gap_allows(hos
         now = min(turns)
         asked.append(now)
         turns[turns.index(now)] = addresses.book("10.0.0.1", now, now)
-    assert all(later - earlier >= gap * 0.999 for earlier, later in zip(asked, asked[1:], strict=False))
+    assert all(later - earlier >= gap * 0.999 for earlier, later in pairwise(asked))
 
 
 def test_many_addresses_are_forgotten_when_their_turn_has_passed() -> None:

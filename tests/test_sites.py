@@ -1,4 +1,4 @@
-"""Which pages belong to a site: domains by the public suffix list, more names, patterns, depth, and whose origin it is."""
+"""Which pages belong to a site: by registrable domain, more names, patterns, depth, and whose origin it is."""
 
 from __future__ import annotations
 
