@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from crawlers.fetch import Fetched
-from crawlers.frontier import Frontier, Job
+from crawlers.frontier import Frontier
+from crawlers.job import Job
 from crawlers.settings import Settings
 from crawlers.state import State
 from schemas.outcome import Outcome, UrlKind

@@ -19,6 +19,14 @@ class Left:
     status: int = 0
 
 
+def gave_up(outcome: str, status: int) -> Left:
+    """Why a host is left alone whose last failure was this."""
+    last = f"{outcome} {status}" if status else outcome
+    return Left(
+        Outcome(outcome), f"the host is left alone in this round after failures in a row, the last: {last}", status
+    )
+
+
 class Budget:
     """The allowances, counted in the state."""
 

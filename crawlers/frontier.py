@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from crawlers.budget import Budget, Left
+from crawlers.budget import Budget, Left, gave_up
 from crawlers.conditional import Held
 from crawlers.fetch import Fetched
+from crawlers.job import Job
 from crawlers.rounds import Rounds
 from crawlers.settings import Settings
 from crawlers.shared import Addresses
@@ -26,26 +27,6 @@ from schemas.outcome import Outcome, UrlKind
 from schemas.seeds import Site
 
 _HOSTS_IN_MEMORY = 20_000  # names with their numbers: some 4 MB
-
-
-@dataclass(frozen=True)
-class Job:
-    """One URL whose turn it is. `target` is what to ask for now: the URL, or where its redirects led so far."""
-
-    id: int
-    url: str
-    target: str
-    kind: UrlKind
-    site: int
-    depth: int
-    host: int
-    attempts: int
-    redirects: tuple[str, ...]
-    taken: bool  # counted in its budget
-    held: Held | None
-    strikes: int  # of its host, in a row
-    address: str  # that its host was last seen at; '' before it was seen
-    left: Left | None  # why its host is left alone
 
 
 class Frontier:
@@ -178,22 +159,8 @@ class Frontier:
             else:
                 self._set(number, BUSY)
                 self._enter(number, address)
-                return Job(
-                    id=row[0],
-                    url=row[1],
-                    target=row[2],
-                    kind=UrlKind(row[3]),
-                    site=row[4],
-                    depth=row[5],
-                    host=row[6],
-                    attempts=row[7],
-                    redirects=tuple(json.loads(row[8])),
-                    taken=bool(row[9]),
-                    held=None if row[10] is None else Held(*json.loads(row[10])),
-                    strikes=strikes,
-                    address=address,
-                    left=_gave_up(left, left_status) if left else self._budget.of_host(wire, spent),
-                )
+                why = gave_up(left, left_status) if left else self._budget.of_host(wire, spent)
+                return Job.of(row, strikes, address, why)
 
     def settle(self, job: Job, address: str, now: float) -> bool:
         """Note at which address a host was found; whether it may be asked now, else it waits for its turn there."""
@@ -321,10 +288,3 @@ class Frontier:
                 " (SELECT id FROM hosts WHERE state = 3 AND address = ? ORDER BY ready_at LIMIT 1)",
                 (address,),
             )
-
-
-def _gave_up(outcome: str, status: int) -> Left:
-    last = f"{outcome} {status}" if status else outcome
-    return Left(
-        Outcome(outcome), f"the host is left alone in this round after failures in a row, the last: {last}", status
-    )

@@ -15,7 +15,8 @@ from crawlers.conditional import Held
 from crawlers.consent import Consent, meta_robots, x_robots
 from crawlers.extract import Page, read_page
 from crawlers.fetch import Fetched, Fetcher, Want
-from crawlers.frontier import Frontier, Job
+from crawlers.frontier import Frontier
+from crawlers.job import Job
 from crawlers.robots import LARGEST, REDIRECTS, robots_url
 from crawlers.settings import Settings
 from crawlers.store import IMAGES, PAGES, Place, Store

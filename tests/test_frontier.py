@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from web import loopback
 
-from crawlers.frontier import Frontier, Job
+from crawlers.frontier import Frontier
+from crawlers.job import Job
 from crawlers.settings import Settings
 from crawlers.state import State
 from schemas.errors import BadInput, Damaged, WorkFailed

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from crawlers.conditional import Held
 from crawlers.fetch import Fetched
-from crawlers.frontier import Frontier, Job
+from crawlers.frontier import Frontier
+from crawlers.job import Job
 from crawlers.settings import Settings
 from crawlers.state import State
 from schemas.outcome import Outcome, UrlKind
