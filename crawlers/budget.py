@@ -15,7 +15,7 @@ class Left:
     """Why a URL is left alone: the outcome it ends in without being asked for, the host's last status, and in words."""
 
     outcome: Outcome
-    why: str
+    why: str = ""
     status: int = 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from crawlers import conditional, media, pace, sitemap, traps
 from crawlers.asked import Asked, AskedRobots
+from crawlers.budget import Left
 from crawlers.charset import decode
 from crawlers.conditional import Held
 from crawlers.consent import Consent, meta_robots, x_robots
@@ -65,9 +66,7 @@ class Visitor:
         """Serve one job; its host is released in the end."""
         left = self._frontier.left(job)
         if left is not None:
-            nothing = Fetched(job.target, left.outcome, self._clock(), status=left.status, detail=left.why)
-            self._end(job, nothing, left.outcome, None, Place())
-            self._frontier.release(job, self._clock())
+            self._end_unasked(job, left, None)
             return
         if not job.address:
             address = await self._fetcher.resolve(job.target)
@@ -79,7 +78,7 @@ class Visitor:
             return
         refused = asked.verdict(job.target, self._settings.agent)
         if refused is not None:
-            self._end_unasked(job, refused, asked)
+            self._end_unasked(job, Left(refused), asked)
             return
         taken = self._frontier.take(job)
         fetched = await self._fetcher.fetch(
@@ -89,10 +88,10 @@ class Visitor:
         self._answered(taken, fetched, asked)
         self._release(taken, fetched, asked)
 
-    def _end_unasked(self, job: Job, outcome: Outcome, asked: Asked | None) -> None:
+    def _end_unasked(self, job: Job, left: Left, asked: Asked | None) -> None:
         """A URL that is not asked for costs its host nothing, so it need not wait."""
-        nothing = Fetched(job.target, outcome, self._clock())
-        self._end(job, nothing, outcome, asked, Place())
+        nothing = Fetched(job.target, left.outcome, self._clock(), status=left.status, detail=left.why)
+        self._end(job, nothing, left.outcome, asked, Place())
         self._frontier.release(job, self._clock())
 
     def _release(self, job: Job, fetched: Fetched, asked: Asked | None) -> None:
