@@ -345,6 +345,7 @@ def test_the_status_of_a_crawl_that_runs_and_of_one_that_has_ended(
     assert 0 < running[-1].answers_per_second < 17 and running[-1].bytes_per_second > 0
     said = lines(running[-1])
     assert f"waiting: {waits[-1]} (page {waits[-1]}) at 1 hosts" in said
+    assert said[-1].split()[0] == str(waits[-1]) and said[-1].endswith(f"  127.0.0.1:{web.port} at 127.0.0.1")
     ended = status(tmp_path)
     assert ended.finished and ended.waiting == {} and ended.ended == {"page/ok": 13, "robots/ok": 1}
     show(str(tmp_path), as_json=True)
