@@ -25,15 +25,20 @@ Report = Callable[[Mapping[str, int]], None]
 _REPORT_SECONDS = 0.2  # between two reports: as often as an eye can follow
 
 
-def crawl(sites: list[Site], corpus: Path, settings: Settings, report: Report | None = None) -> dict[str, int]:
+def crawl(
+    sites: list[Site], corpus: Path, settings: Settings, report: Report | None = None, *, again: bool = False
+) -> dict[str, int]:
     """Crawl sites into `corpus`/crawl, or go on where that was interrupted; nothing when all is done.
 
+    With `again`, a crawl that is done is begun anew as a round of its own: what may have changed is asked for again,
+    on the condition that it has, and so is what failed for a passing reason.
     Returns how many URLs ended how, over all rounds, as {'page/ok': 12, 'image/http_error': 3, …}; `report` gets the
     same while it grows. Raises BadInput for seeds that cannot be, WorkFailed for a full disk or a second crawl in the
     same folder, Damaged for files that were altered, and KeyboardInterrupt, after a checkpoint, when told to stop.
     """
     with opened(corpus, settings) as (frontier, store, state):
-        while frontier.begin(sites):
+        while frontier.begin(sites, again=again):
+            again = False  # one such round
             run(frontier, store, state, settings, report)
         return frontier.counts()
 
@@ -87,7 +92,7 @@ async def _serve(frontier: Frontier, store: Store, state: State, settings: Setti
         try:
             async with Fetcher(settings) as fetcher:
                 visitor = Visitor(frontier, AskedRobots(state, settings), store, fetcher, settings)
-                beat = _Beat(frontier, store, visitor, settings, report)
+                beat = _Beat(frontier, store, state, visitor, settings, report)
                 while not stop.is_set():
                     wait = _start(frontier, visitor, tasks, settings)
                     if not tasks and wait is None:
@@ -119,12 +124,18 @@ class _Beat:
     """What happens now and then between answers: a checkpoint, a seal, a report."""
 
     def __init__(
-        self, frontier: Frontier, store: Store, visitor: Visitor, settings: Settings, report: Report | None
+        self,
+        frontier: Frontier,
+        store: Store,
+        state: State,
+        visitor: Visitor,
+        settings: Settings,
+        report: Report | None,
     ) -> None:
-        self._frontier, self._store, self._visitor = frontier, store, visitor
+        self._frontier, self._store, self._state, self._visitor = frontier, store, state, visitor
         self._settings, self._report = settings, report
         self._saved_at = self._told_at = time.monotonic()
-        self._saved = 0
+        self._saved = self._received = 0
 
     def __call__(self) -> None:
         now = time.monotonic()
@@ -132,8 +143,10 @@ class _Beat:
             self._store.seal()
         due = self._visitor.responses - self._saved >= self._settings.checkpoint_responses
         if due or now - self._saved_at >= self._settings.checkpoint_seconds:
+            responses, received = self._visitor.responses, self._visitor.received
+            self._state.beat(time.time(), now - self._saved_at, responses - self._saved, received - self._received)
             self._store.checkpoint()
-            self._saved, self._saved_at = self._visitor.responses, now
+            self._saved, self._received, self._saved_at = responses, received, now
         if self._report is not None and now - self._told_at >= _REPORT_SECONDS:
             self._report(self._frontier.counts())
             self._told_at = now

@@ -67,6 +67,7 @@ class Want:
     types: frozenset[str] | None = None
     codings: str = coding.ACCEPTED
     cut: bool = False  # at the cap the rest is left, and what came is good
+    more: Headers = ()  # sent besides
 
 
 class _Blocked(OSError):
@@ -167,6 +168,20 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
 
+    async def resolve(self, url: str) -> str:
+        """A numeric address of the URL's host, from the cache that `fetch` uses; '' where none is found."""
+        assert self._session is not None and self._session.connector is not None, "use the fetcher as an async context"
+        try:
+            address = URL(url, encoded=True)
+            connector = self._session.connector
+            assert isinstance(connector, aiohttp.TCPConnector)
+            found = await asyncio.wait_for(
+                connector._resolve_host(address.raw_host or "", address.port or 0), self.settings.connect_timeout
+            )
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError):
+            return ""  # asking for the URL will say why
+        return str(found[0]["host"]) if found else ""
+
     async def fetch(self, url: str, want: Want) -> Fetched:
         """Ask once for a URL; redirects are not followed."""
         attempt = _Attempt()
@@ -199,6 +214,7 @@ class Fetcher:
             "User-Agent": self.settings.user_agent,
             "Accept": want.accept,
             "Accept-Encoding": want.codings,
+            **dict(want.more),
         }
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             assert isinstance(response, _Response)

@@ -31,6 +31,8 @@ def from_list(
     corpus: Path,
     settings: Settings,
     report: Report | None = None,
+    *,
+    again: bool = False,
 ) -> dict[str, int]:
     """Fetch the pictures of a list into `corpus`/crawl, or go on; each row is a row of found, with source `list`.
 
@@ -42,7 +44,8 @@ def from_list(
         raise BadInput(f"--url-list {path}: no such file")
     with opened(corpus, settings) as (frontier, store, state):
         _take_in(rows(path, url_col, caption_col), f"list {path.resolve()}", frontier, store, state)
-        while frontier.begin([]):
+        while frontier.begin([], again=again):
+            again = False
             run(frontier, store, state, settings, report)
         return frontier.counts()
 

@@ -32,13 +32,21 @@ def struggles(fetched: Fetched) -> bool:
     return final_outcome(fetched) in _STRUGGLING or fetched.status >= 500
 
 
-def pause(settings: Settings, crawl_delay: float | None, strikes: int, retry_after: float) -> float:
+def pause(
+    settings: Settings, crawl_delay: float | None, strikes: int, retry_after: float, seconds: float = 0.0
+) -> float:
     """Seconds until a host may be asked again: its delay, doubled for each strike in a row, or what it asked for.
+
+    `seconds` is how long it took to answer: a slow one has more time. A delay of 0 switches that off, as for a host
+    of one's own.
 
     >>> pause(Settings(delay=1.0), 5.0, 0, 0.0), pause(Settings(delay=1.0), None, 3, 0.0)
     (5.0, 8.0)
+    >>> pause(Settings(delay=1.0), None, 0, 0.0, seconds=0.2), pause(Settings(delay=1.0), None, 0, 0.0, seconds=3.0)
+    (1.0, 6.0)
     """
-    delay = max(settings.delay, min(crawl_delay or 0.0, settings.longest_delay))
+    own = max(crawl_delay or 0.0, settings.slowness * seconds if settings.delay else 0.0)
+    delay = max(settings.delay, min(own, settings.longest_delay))
     if strikes:
         delay = max(delay, _FIRST_WAIT) * 2.0 ** min(strikes, _MOST_DOUBLINGS)
     return min(max(delay, retry_after), max(settings.longest_wait, settings.delay))

@@ -15,6 +15,7 @@ END = b"\r\n\r\n"  # what follows the block of every record
 # Bodies are kept decoded. The headers that spoke of the coding are kept under another name, as Common Crawl does.
 _CODING_HEADERS = ("content-encoding", "transfer-encoding", "content-length")
 _RENAMED = "X-Crawl-"
+_NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"  # WARC 1.1 §6.7.3
 
 
 class _Head(StatusAndHeaders):  # type: ignore[misc]
@@ -71,6 +72,15 @@ def revisit(fetched: Fetched, sha256: str, first_url: str, first_date: str) -> b
         fetched.url, f"sha256:{sha256}", first_url, first_date, http_headers=_head(fetched), warc_headers_dict=headers
     )
     return _bytes_of(record, gzip=False)
+
+
+def unmodified(fetched: Fetched, held_date: str, *, gzip: bool) -> bytes:
+    """A record that says: by its 304, this URL has not changed since the answer at `held_date`."""
+    headers = _warc_headers(fetched, "response")
+    headers["WARC-Profile"] = _NOT_MODIFIED
+    headers["WARC-Refers-To-Target-URI"] = fetched.url
+    headers["WARC-Refers-To-Date"] = held_date
+    return _written(gzip, fetched.url, "revisit", http_headers=_head(fetched), warc_headers_dict=headers)
 
 
 def _head(fetched: Fetched) -> _Head:

@@ -24,11 +24,17 @@ class Settings:
     allow_addresses: tuple[Allowed, ...] = ()  # besides the public ones on ports 80 and 443
     max_pages: int | None = None  # over all sites and rounds; None: each site's own limit alone
     max_images: int | None = None
+    max_bytes: int | None = None  # as they come from one host, in a round
+    max_seconds: float | None = None  # that one host holds the crawl in a round: its answers and the pauses between
     delay: float = 1.0  # between requests to one host: what small sites bear without noticing
     agent: str = "TuwenBot"  # the product token that robots.txt may name
     contact: str = CONTACT  # where a site owner reads what we do and how to refuse
+    slowness: float = 2.0  # a host rests twice as long as it took to answer: a slow one is busy with us a third at most
+    address_hosts: int = 8  # asked at once at one address, and so many per delay: shared hosting bears that, not more
     longest_delay: float = 30.0  # a longer crawl-delay is served at this pace
     longest_wait: float = 300.0  # the most that back-off or Retry-After holds a host back
+    strikes: int = 8  # failures in a row, each wait twice the last, after which a host is left alone in this round
+    traps: int = 100  # URLs of a host that have a row in the log as a trap's; more are counted
     attempts: int = 3  # requests for a URL that fails for a passing reason
     deadline: float = 60.0  # a whole request, connecting included: a 10 MB picture at 170 KB/s
     connect_timeout: float = 15.0  # a host that does not answer a SYN in 15 s is not there
@@ -53,9 +59,9 @@ class Settings:
             raise BadInput(f"--contact {self.contact!r}: give a URL that a site owner can open")
         if not 0 <= self.delay < float("inf"):
             raise BadInput(f"--delay {self.delay}: give seconds, 0 or more")
-        for name in ("max_pages", "max_images"):
+        for name in ("max_pages", "max_images", "max_bytes", "max_seconds"):
             limit = getattr(self, name)
-            if limit is not None and limit < 0:
+            if limit is not None and not limit >= 0:
                 raise BadInput(f"--{name.replace('_', '-')} {limit}: give 0 or more")
 
     @property

@@ -11,8 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from crawlers.urls import host_queue
 from schemas.errors import Damaged, WorkFailed
+from schemas.outcome import Outcome
 from schemas.tables import FOUND, LOG
+
+IDLE, WAITING, BUSY, PARKED = range(4)
+"""What a host is: nothing waits; it is asked when its time comes; it is being asked; its address has no room."""
 
 _LOG_COLUMNS = ", ".join(f'"{name}"' for name in LOG.names)
 _FOUND_COLUMNS = ", ".join(f'"{name}"' for name in FOUND.names)
@@ -21,23 +26,29 @@ _TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE sites (
     id INTEGER PRIMARY KEY, origin TEXT UNIQUE NOT NULL, strong INTEGER NOT NULL, class TEXT NOT NULL,
-    sitemap INTEGER NOT NULL, max_pages INTEGER NOT NULL, pages INTEGER NOT NULL DEFAULT 0,
-    sitemaps INTEGER NOT NULL DEFAULT 0);
+    sitemap INTEGER NOT NULL, max_pages INTEGER NOT NULL, rules TEXT NOT NULL, pages INTEGER NOT NULL DEFAULT 0,
+    sitemaps INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, spent REAL NOT NULL DEFAULT 0);
 CREATE TABLE scope (origin TEXT PRIMARY KEY, site INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE hosts (
     id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, state INTEGER NOT NULL DEFAULT 0,
-    ready_at REAL NOT NULL DEFAULT 0, strikes INTEGER NOT NULL DEFAULT 0);
+    ready_at REAL NOT NULL DEFAULT 0, strikes INTEGER NOT NULL DEFAULT 0, address TEXT NOT NULL DEFAULT '',
+    left TEXT NOT NULL DEFAULT '', left_status INTEGER NOT NULL DEFAULT 0, answers INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0, spent REAL NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0,
+    wait REAL NOT NULL DEFAULT 0, traps INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX hosts_ready ON hosts (ready_at) WHERE state = 1;
+CREATE INDEX hosts_parked ON hosts (address, ready_at) WHERE state = 3;
 CREATE TABLE urls (
     id INTEGER PRIMARY KEY, url TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, site INTEGER NOT NULL, depth INTEGER NOT NULL,
-    host INTEGER NOT NULL, turn INTEGER NOT NULL, outcome TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-    target TEXT, redirects TEXT NOT NULL DEFAULT '[]', taken INTEGER NOT NULL DEFAULT 0);
+    host INTEGER NOT NULL, turn INTEGER NOT NULL, outcome TEXT, status INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0, target TEXT, redirects TEXT NOT NULL DEFAULT '[]',
+    taken INTEGER NOT NULL DEFAULT 0, held TEXT);
 CREATE INDEX urls_queue ON urls (host, turn) WHERE outcome IS NULL;
-CREATE INDEX urls_left ON urls (kind, site) WHERE outcome = 'budget';
+CREATE INDEX urls_left ON urls (kind, site, host) WHERE outcome = 'budget';
 CREATE TABLE robots (
     origin TEXT PRIMARY KEY, asked REAL NOT NULL, ruling TEXT NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL,
     attempts INTEGER NOT NULL, round INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE counts (kind TEXT, outcome TEXT, number INTEGER NOT NULL, PRIMARY KEY (kind, outcome)) WITHOUT ROWID;
+CREATE TABLE beats (at REAL PRIMARY KEY, seconds REAL NOT NULL, answers INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE page_read (url TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE log ({_LOG_COLUMNS});
 CREATE TABLE found ({_FOUND_COLUMNS});
@@ -47,7 +58,9 @@ CREATE TABLE payloads (
 CREATE TABLE parts (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 """
-_VERSION = 1  # of the tables above
+_VERSION = 2  # of the tables above
+_BEATS_KEPT = 300.0  # seconds of rates
+_CACHE = 64 * 1024  # KiB of the database in memory: the pages that a million URLs keep warm
 
 
 @dataclass
@@ -76,8 +89,10 @@ class State:
     def _open(self) -> None:
         self.db = sqlite3.connect(self.path, isolation_level=None)
         try:
+            self.db.create_function("host_queue", 1, host_queue, deterministic=True)
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = FULL")  # a seal renames files on the strength of a commit
+            self.db.execute(f"PRAGMA cache_size = -{_CACHE}")
             version = self.db.execute("PRAGMA user_version").fetchone()[0]
             self.db.execute("BEGIN IMMEDIATE")
             if version == 0:
@@ -115,3 +130,20 @@ class State:
         self.db.execute(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
         )
+
+    def count(self, kind: str, outcome: Outcome, number: int = 1) -> None:
+        """Add to the count of a kind's outcome."""
+        self.db.execute(
+            "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
+            (kind, str(outcome), number),
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How many URLs ended how, over all rounds, as {'page/ok': 12, …}."""
+        rows = self.db.execute("SELECT kind, outcome, number FROM counts WHERE number != 0 ORDER BY kind, outcome")
+        return {f"{kind}/{outcome}": number for kind, outcome, number in rows}
+
+    def beat(self, now: float, seconds: float, answers: int, received: int) -> None:
+        """Note what came in the last `seconds`, for whoever asks at which rate; the last minutes are kept."""
+        self.db.execute("DELETE FROM beats WHERE at < ?", (now - _BEATS_KEPT,))
+        self.db.execute("INSERT OR REPLACE INTO beats VALUES (?, ?, ?, ?)", (now, seconds, answers, received))

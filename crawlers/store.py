@@ -82,6 +82,15 @@ class Store:
             )
         return place
 
+    def keep_unmodified(self, fetched: Fetched, kind: str, held_date: str) -> Place:
+        """Write a 304 and its request: what came at `held_date` is still good."""
+        plain = kind == IMAGES
+        record = records.unmodified(fetched, held_date, gzip=not plain)
+        warc = f"{kind}/{self.name}{_ENDING[kind]}"
+        offset = self._append(kind, record)
+        self._append(kind, records.request(fetched, gzip=not plain))
+        return Place(warc, offset, len(record))
+
     def _first(self, sha256: str) -> tuple[Place, str, str] | None:
         row = self._db.execute(
             'SELECT warc, "offset", length, body_offset, url, date FROM payloads WHERE sha256 = ?', (sha256,)

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from crawlers import media, pace, sitemap
+from crawlers import conditional, media, pace, sitemap, traps
 from crawlers.asked import Asked, AskedRobots
+from crawlers.budget import Left
 from crawlers.charset import decode
+from crawlers.conditional import Held
 from crawlers.consent import Consent, meta_robots, x_robots
 from crawlers.extract import Page, read_page
 from crawlers.fetch import Fetched, Fetcher, Want
-from crawlers.frontier import Frontier, Job
+from crawlers.frontier import Frontier
+from crawlers.job import Job
 from crawlers.robots import LARGEST, REDIRECTS, robots_url
 from crawlers.settings import Settings
 from crawlers.store import IMAGES, PAGES, Place, Store
@@ -49,6 +52,7 @@ class Visitor:
         self._settings = settings
         self._clock = clock
         self.responses = 0
+        self.received = 0  # bytes of their bodies, as they came
         self._wants = {
             UrlKind.PAGE: Want(
                 f"text/html,application/xhtml+xml;q=0.9,{_ANY}", settings.largest_page, media.PAGES | media.PICTURES
@@ -60,35 +64,45 @@ class Visitor:
 
     async def visit(self, job: Job) -> None:
         """Serve one job; its host is released in the end."""
-        if not self._frontier.affords(job):
-            self._end_unasked(job, Outcome.BUDGET, None)
+        left = self._frontier.left(job)
+        if left is not None:
+            self._end_unasked(job, left, None)
             return
+        if not job.address:
+            address = await self._fetcher.resolve(job.target)
+            if address and not self._frontier.settle(job, address, self._clock()):
+                return
         asked = self._robots.of(job.target, self._clock())
         if asked is None:
             await self._ask_robots(job)
             return
         refused = asked.verdict(job.target, self._settings.agent)
         if refused is not None:
-            self._end_unasked(job, refused, asked)
+            self._end_unasked(job, Left(refused), asked)
             return
-        taken = self._frontier.take(job) or job
-        fetched = await self._fetcher.fetch(taken.target, self._wants[taken.kind])
+        taken = self._frontier.take(job)
+        fetched = await self._fetcher.fetch(
+            taken.target, replace(self._wants[taken.kind], more=conditional.headers(job.held, job.target))
+        )
         self.responses += 1
         self._answered(taken, fetched, asked)
         self._release(taken, fetched, asked)
 
-    def _end_unasked(self, job: Job, outcome: Outcome, asked: Asked | None) -> None:
+    def _end_unasked(self, job: Job, left: Left, asked: Asked | None) -> None:
         """A URL that is not asked for costs its host nothing, so it need not wait."""
-        nothing = Fetched(job.target, outcome, self._clock())
-        self._end(job, nothing, outcome, asked, Place())
-        self._frontier.release(job.host, self._clock())
+        nothing = Fetched(job.target, left.outcome, self._clock(), status=left.status, detail=left.why)
+        self._end(job, nothing, left.outcome, asked, Place())
+        self._frontier.release(job, self._clock())
 
     def _release(self, job: Job, fetched: Fetched, asked: Asked | None) -> None:
-        struck = pace.struggles(fetched)
-        strikes = self._frontier.strikes(job.host) + 1 if struck else 0
+        self.received += fetched.wire
+        strikes = job.strikes + 1 if pace.struggles(fetched) else 0
         delay = asked.delay(self._settings.agent) if asked else None
-        wait = pace.pause(self._settings, delay, strikes, pace.retry_after(fetched))
-        self._frontier.release(job.host, self._clock() + wait, struck=struck)
+        wait = pace.pause(self._settings, delay, strikes, pace.retry_after(fetched), fetched.seconds)
+        if strikes >= self._settings.strikes:
+            self._frontier.leave_alone(job, pace.final_outcome(fetched), fetched.status)
+            wait = 0.0  # nothing is asked there any more
+        self._frontier.release(job, self._clock(), wait, strikes=strikes, fetched=fetched)
 
     async def _ask_robots(self, job: Job) -> None:
         """Use the host's turn to ask for its rules; the job goes on waiting. RFC 9309: up to five redirects, and the
@@ -132,7 +146,9 @@ class Visitor:
             self._frontier.retry(job)
             return
         outcome = pace.final_outcome(fetched)
-        if outcome is not Outcome.OK:
+        if fetched.status == 304 and (held := conditional.at_target(job.held, job.target)) is not None:
+            self._end_unmodified(job, fetched, asked, held)
+        elif outcome is not Outcome.OK:
             self._end(job, fetched, outcome, asked, self._keep(fetched, outcome, PAGES))
         elif job.kind is UrlKind.SITEMAP:
             self._end_sitemap(job, fetched, asked)
@@ -154,6 +170,15 @@ class Visitor:
         else:
             self._frontier.redirect(job, target)
 
+    def _end_unmodified(self, job: Job, fetched: Fetched, asked: Asked, held: Held) -> None:
+        """A 304 may still bring an opt-out in its headers."""
+        consent = x_robots(fetched.header_values("x-robots-tag"), self._settings.agent)
+        outcome = Outcome.NOT_MODIFIED if consent.allowed else Outcome.OPTED_OUT
+        place = Place()
+        if consent.allowed:
+            place = self._store.keep_unmodified(fetched, IMAGES if job.kind is UrlKind.IMAGE else PAGES, held.date)
+        self._end(job, fetched, outcome, asked, place, consents=(consent,))
+
     def _end_image(self, job: Job, fetched: Fetched, asked: Asked) -> None:
         consent = x_robots(fetched.header_values("x-robots-tag"), self._settings.agent)
         outcome = Outcome.OK if consent.allowed else Outcome.OPTED_OUT
@@ -168,8 +193,8 @@ class Visitor:
         self._end(job, replace(fetched, detail=detail), outcome, asked, self._keep(fetched, Outcome.OK, PAGES))
         for reference in named.pages:
             url = fetchable(fetched.url, reference)
-            if url is not None and self._frontier.in_scope(url, job.site):
-                self._frontier.add(url, UrlKind.PAGE, job.site, 1)
+            if url is not None:
+                self._add_page(url, job, 1)
         if job.depth + 1 < sitemap.DEEPEST:
             for reference in named.sitemaps:
                 url = fetchable(fetched.url, reference)
@@ -191,8 +216,22 @@ class Visitor:
             self._found(job, fetched.url, page)
         if all(one.follow for one in consents):
             for url in page.links:
-                if self._frontier.in_scope(url, job.site) and path_ending(url) not in _NO_PAGES:
-                    self._frontier.add(url, UrlKind.PAGE, job.site, job.depth + 1)
+                if path_ending(url) not in _NO_PAGES:
+                    self._add_page(url, job, job.depth + 1)
+
+    def _add_page(self, linked: str, job: Job, depth: int) -> None:
+        """Let a page wait that another names, if its site wants it and no trap made it."""
+        url = traps.cleaned(linked)
+        if not self._frontier.wants(url, job.site, depth):
+            return
+        now = self._clock()
+        reason = traps.trap(url, time.gmtime(now).tm_year)
+        if not reason:
+            self._frontier.add(url, UrlKind.PAGE, job.site, depth)
+        elif self._frontier.refuse_trap(url, UrlKind.PAGE):
+            row = log_row(url, UrlKind.PAGE, Outcome.BAD_URL, self._frontier.round, now)
+            evidence = json.dumps({"error": f"a trap: {reason}"}, ensure_ascii=False)
+            self._store.log(row | {"host": host_queue(url), "evidence": evidence})
 
     def _found(self, job: Job, url: str, page: Page) -> None:
         marks = self._frontier.marks(job.site)
@@ -229,11 +268,12 @@ class Visitor:
             evidence["consent"] = said
         if fetched.detail:
             evidence["error"] = fetched.detail
-        self._frontier.done(job, outcome, kind)
+        held = conditional.held_after(job.held, fetched, outcome)
+        self._frontier.done(job, outcome, kind, status=fetched.status, held=held)
         self._log(replace(job, kind=kind or job.kind), fetched, outcome, evidence, place)
 
     def _log(self, job: Job, fetched: Fetched, outcome: Outcome, evidence: dict[str, Any], place: Place) -> None:
-        asked_for = fetched.status or fetched.seconds
+        asked_for = fetched.seconds  # 0.0 without a request
         row = log_row(job.url, job.kind, outcome, self._frontier.round, fetched.started)
         self._store.log(
             row

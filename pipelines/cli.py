@@ -43,6 +43,9 @@ CaptionCol = Annotated[str | None, typer.Option(help="the list's column of texts
 Allow = Annotated[list[str] | None, typer.Option(help="an address range that is not public, CIDR[:PORT]")]
 MaxPages = Annotated[int | None, typer.Option(help="pages to fetch at most", min=0)]
 MaxImages = Annotated[int | None, typer.Option(help="pictures to fetch at most", min=0)]
+MaxBytes = Annotated[int | None, typer.Option(help="bytes to fetch from one host at most, in a round", min=0)]
+MaxSeconds = Annotated[float | None, typer.Option(help="seconds to give one host at most, pauses included", min=0)]
+Again = Annotated[bool, typer.Option("--again", help="a finished crawl anew: fetch what has changed since")]
 Delay = Annotated[float, typer.Option(help="seconds between two requests to one host")]
 Agent = Annotated[str, typer.Option(help="the product token that robots.txt may name", metavar="TOKEN")]
 Contact = Annotated[str | None, typer.Option(help="where a site owner can read what this crawl does", metavar="URL")]
@@ -62,9 +65,12 @@ def _engine(name: str, workers: int) -> Any:
     return Engine(name, workers, _given.beam)
 
 
-@app.command(epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000")
+@app.command(
+    epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000,"
+    " and while it runs: tuwen crawl --status corpus"
+)
 def crawl(
-    out: Out,
+    out: Annotated[str | None, typer.Option("--out", help="the corpus folder; made where it is not")] = None,
     seeds: Seeds = None,
     url_list: UrlList = None,
     url_col: UrlCol = "url",
@@ -75,15 +81,28 @@ def crawl(
     delay: Delay = 1.0,
     agent: Agent = "TuwenBot",
     contact: Contact = None,
+    max_bytes: MaxBytes = None,
+    max_seconds: MaxSeconds = None,
+    again: Again = False,
+    status: Annotated[str | None, typer.Option(help="show how far a crawl has come", metavar="CORPUS")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="with --status: print JSON instead of a table")] = False,
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
     from pipelines import crawl as verb
+    from schemas.errors import BadInput
 
-    settings = verb.settings(allow_address or [], max_pages, max_images, delay, agent, contact)
+    if status is not None:
+        from pipelines.status import show
+
+        show(status, as_json=as_json)
+        return
+    if out is None:
+        raise BadInput("--out: name the corpus folder to crawl into")
+    settings = verb.settings(allow_address or [], max_pages, max_images, delay, agent, contact, max_bytes, max_seconds)
     if url_list:
-        verb.crawl_list(url_list, url_col, caption_col, out, settings)
+        verb.crawl_list(url_list, url_col, caption_col, out, settings, again=again)
     else:
-        verb.crawl_sites(seeds or [], out, settings)
+        verb.crawl_sites(seeds or [], out, settings, again=again)
 
 
 @app.command(epilog="Example: tuwen pair corpus")
@@ -203,6 +222,9 @@ def run(
     delay: Delay = 1.0,
     agent: Agent = "TuwenBot",
     contact: Contact = None,
+    max_bytes: MaxBytes = None,
+    max_seconds: MaxSeconds = None,
+    again: Again = False,
     version: Version = "1.0.0",
     image_size: ImageSize = None,
     resize_mode: ResizeMode = "border",
@@ -214,7 +236,22 @@ def run(
     from schemas.recipe import load
 
     load(recipe)  # a mistake in it shows before the crawl, not after
-    crawl(out, seeds, url_list, url_col, caption_col, allow_address, max_pages, max_images, delay, agent, contact)
+    crawl(
+        out,
+        seeds,
+        url_list,
+        url_col,
+        caption_col,
+        allow_address,
+        max_pages,
+        max_images,
+        delay,
+        agent,
+        contact,
+        max_bytes,
+        max_seconds,
+        again,
+    )
     pair(out, workers, engine)
     measure(out, workers=workers, engine=engine)
     cluster(out, workers=workers, engine=engine)

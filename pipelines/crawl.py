@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +16,14 @@ from schemas.errors import BadInput
 
 
 def settings(
-    allow: list[str], max_pages: int | None, max_images: int | None, delay: float, agent: str, contact: str | None
+    allow: list[str],
+    max_pages: int | None,
+    max_images: int | None,
+    delay: float,
+    agent: str,
+    contact: str | None,
+    max_bytes: int | None = None,
+    max_seconds: float | None = None,
 ) -> Settings:
     """The options of the command line as the crawler takes them. Raises BadInput for one that it cannot."""
     return Settings(
@@ -25,10 +33,12 @@ def settings(
         delay=delay,
         agent=agent,
         contact=contact or CONTACT,
+        max_bytes=max_bytes,
+        max_seconds=max_seconds,
     )
 
 
-def crawl_sites(seeds: list[str], out: str, settings: Settings) -> dict[str, int]:
+def crawl_sites(seeds: list[str], out: str, settings: Settings, *, again: bool = False) -> dict[str, int]:
     """Crawl from seeds into OUT/crawl; returns and prints the number of URLs by kind and outcome."""
     from crawlers.crawl import crawl
 
@@ -39,11 +49,13 @@ def crawl_sites(seeds: list[str], out: str, settings: Settings) -> dict[str, int
         def show(counts: Mapping[str, int]) -> None:
             bar.update(sum(counts.values()), counts)
 
-        counts = crawl(sites, Path(corpus.root), settings, show)
+        counts = crawl(sites, Path(corpus.root), settings, show, again=again)
     return _said(counts)
 
 
-def crawl_list(url_list: str, url_col: str, caption_col: str | None, out: str, settings: Settings) -> dict[str, int]:
+def crawl_list(
+    url_list: str, url_col: str, caption_col: str | None, out: str, settings: Settings, *, again: bool = False
+) -> dict[str, int]:
     """Fetch the pictures of a list into OUT/crawl; returns and prints the number of URLs by kind and outcome."""
     from crawlers.lists import from_list
 
@@ -53,7 +65,7 @@ def crawl_list(url_list: str, url_col: str, caption_col: str | None, out: str, s
         def show(counts: Mapping[str, int]) -> None:
             bar.update(sum(counts.values()), counts)
 
-        counts = from_list(url_list, url_col, caption_col, Path(corpus.root), settings, show)
+        counts = from_list(url_list, url_col, caption_col, Path(corpus.root), settings, show, again=again)
     return _said(counts)
 
 
@@ -67,8 +79,14 @@ def _local(out: str, settings: Settings) -> Corpus:
     if files.is_remote(out):
         raise BadInput(f"--out {out}: a crawl keeps its state on a local disk; crawl there, and copy the folder after")
     corpus = Corpus(out)
-    with files.whole(corpus.crawl("agent.txt")) as file:
-        file.write(f"{settings.user_agent}\n".encode())
+    if settings.contact == CONTACT and not settings.allow_addresses:  # where ranges are allowed it is one's own web
+        print(
+            "crawl: without --contact no site owner can reach you; give a URL or mailto: that you read", file=sys.stderr
+        )
+    path, said = corpus.crawl("agent.txt"), f"{settings.user_agent}\n".encode()
+    if not files.exists(path) or files.read_bytes(path) != said:
+        with files.whole(path) as file:
+            file.write(said)
     return corpus
 
 

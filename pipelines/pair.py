@@ -27,6 +27,10 @@ _MARKS = ("site", "strong", "class")  # what a recipe may name of a pair, and no
 _LOGGED = ("url", "kind", "outcome", "round", "sha256", "warc", "body_offset", "bytes")
 
 
+_CAME = (Outcome.OK, Outcome.NOT_MODIFIED)
+_REFUSED = (Outcome.OPTED_OUT, Outcome.ROBOTS)
+
+
 class Found(NamedTuple):
     """One sight of a picture and a text on a page. The order of the fields is the order of trust."""
 
@@ -40,10 +44,15 @@ class Found(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """How the fetching of a picture ended, and where its bytes lie. The greatest is the one that counts."""
+    """How the fetching of a picture ended, and where its bytes lie. The greatest is the one that counts.
 
-    ok: bool
+    What decides is the last round in which it came, or its owner refused it: a later failure, or a 304, takes nothing
+    from what is held, a later refusal takes it all.
+    """
+
+    decides: bool
     round: int
+    ok: bool
     outcome: str
     image_id: str
     warc: str
@@ -146,13 +155,13 @@ def read_log(path: str) -> Iterator[tuple[str, Fetched]]:
     """
     for batch in files.read_batches(path, _LOGGED):
         for row in batch.to_pylist():
-            came, picture = row["outcome"] == Outcome.OK, row["kind"] == UrlKind.IMAGE
-            if came and picture:
+            came, picture = row["outcome"] in _CAME, row["kind"] == UrlKind.IMAGE
+            if row["outcome"] == Outcome.OK and picture:
                 place = (row["sha256"], row["warc"], row["body_offset"], row["bytes"])
-                yield row["url"], Fetched(True, row["round"], row["outcome"], *place)
+                yield row["url"], Fetched(True, row["round"], True, row["outcome"], *place)
             else:
-                outcome = str(Outcome.BAD_TYPE) if came else row["outcome"]
-                yield row["url"], Fetched(False, row["round"], outcome, "", "", -1, 0)
+                outcome = str(Outcome.BAD_TYPE) if came and not picture else row["outcome"]
+                yield row["url"], Fetched(outcome in _REFUSED, row["round"], False, outcome, "", "", -1, 0)
 
 
 def by_picture(keyed: tuple[str, Found]) -> tuple[str, tuple[str, Found]]:

@@ -14,7 +14,7 @@ class Outcome(str, Enum):
     ROBOTS_UNREACHABLE = "robots_unreachable"  # robots.txt could not be read, which means no
     OPTED_OUT = "opted_out"  # another opt-out signal said no (X-Robots-Tag, meta robots …)
     BLOCKED_ADDRESS = "blocked_address"  # the numeric address is not public
-    BAD_URL = "bad_url"  # not a URL that can be fetched
+    BAD_URL = "bad_url"  # not a URL that can be fetched, or one that a trap makes without end
     DNS = "dns"  # the name has no address
     CONNECT = "connect"  # refused, reset or unreachable
     TLS = "tls"  # the certificate or the handshake failed

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import ada_url
 import msgspec
+import re2
 
 from schemas.errors import BadInput
 
@@ -18,6 +20,13 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"cla
     class_: str = ""  # a tag given by the source wins over a guess
     sitemap: bool = True  # read those that robots.txt names, and /sitemap.xml
     max_pages: int = 10_000
+    scope: Literal["domain", "origin"] = "domain"  # pages of the same registrable domain, or of the same origin
+    domains: tuple[str, ...] = ()  # more names whose pages belong to it; what is below them too
+    include: tuple[str, ...] = ()  # RE2 patterns: a link is followed where one is found in it; () for any
+    exclude: tuple[str, ...] = ()  # … and not where one of these is
+    max_depth: int | None = None  # links from its first page
+    max_bytes: int | None = None  # that come from it in a round: its pages, sitemaps and pictures
+    max_seconds: float | None = None  # that they take in a round, with the pauses between
 
     @property
     def origin(self) -> str:
@@ -69,4 +78,36 @@ def _checked(site: Site, place: str) -> Site:
         parsed = None
     if parsed is None or parsed.protocol not in ("http:", "https:"):
         raise BadInput(f"{place}: {site.url!r} is not an http(s) URL; write it whole, as https://pictures.example.cn/")
-    return msgspec.structs.replace(site, url=parsed.href)
+    for name in ("max_pages", "max_depth", "max_bytes", "max_seconds"):
+        limit = getattr(site, name)
+        if limit is not None and not limit >= 0:
+            raise BadInput(f"{place}: {name} = {limit}: give 0 or more")
+    for pattern in (*site.include, *site.exclude):
+        _readable(pattern, place)
+    return msgspec.structs.replace(site, url=parsed.href, domains=tuple(_name(name, place) for name in site.domains))
+
+
+def compiled(pattern: str) -> Any:
+    """A pattern of `include` or `exclude`: RE2, whose time is linear in the URL whatever the pattern."""
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern, options)
+
+
+def _readable(pattern: str, place: str) -> None:
+    try:
+        compiled(pattern)
+    except re2.error as error:
+        fault = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
+        raise BadInput(f"{place}: the pattern {pattern!r} is not one that RE2 reads: {fault}") from None
+
+
+def _name(written: str, place: str) -> str:
+    """A host's name as URLs have it: lower case, in ASCII."""
+    try:
+        host = ada_url.URL(f"http://{written.strip('.')}/").hostname
+    except ValueError:
+        host = ""
+    if not host or any(mark in written for mark in "/:@?#*"):
+        raise BadInput(f"{place}: domains: {written!r} is not a host's name; write it as pictures.example.cn")
+    return str(host)

@@ -48,6 +48,8 @@ BAD = [
     (("crawl", "--seeds", "ftp://a.example/", "--out", "{none}"), "http"),
     (("crawl", "--seeds", "{none}", "--out", "{none}"), "nor a seeds file"),
     (("crawl", "--out", "{none}"), "--seeds"),
+    (("crawl", "--seeds", "http://a.example/"), "--out"),
+    (("crawl", "--status", "{none}"), "no crawl here"),
     (("crawl", "--seeds", "http://a.example/", "--out", "{none}", "--allow-address", "x"), "--allow-address"),
     (("verify", "{none}"), "manifest"),
     (("report", "{none}"), "recipe"),

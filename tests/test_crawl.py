@@ -528,13 +528,18 @@ def test_told_to_stop_it_ends_at_once_and_goes_on_later(
     assert ended(process(wide_web, tmp_path / "undisturbed"))[0] == 0
     for web in wide_web:
         web.asked.clear()
-    # The delay keeps hosts waiting, and one picture does not come: neither holds up the end.
+    # One picture does not come and another comes a byte at a time: neither holds up the end.
     release = threading.Event()
 
     def silent(connection: Any, request: Any) -> None:
         release.wait(20)
 
-    wide_web[2].answers["/3.png"] = silent
+    def dripping(connection: Any, request: Any) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n\x89PNG")
+        while not release.wait(0.05):
+            connection.sendall(b".")
+
+    wide_web[2].answers["/3.png"], wide_web[3].answers["/4.png"] = silent, dripping
     child = process(wide_web, tmp_path / "stopped", checkpoint_responses=10_000, checkpoint_seconds=600.0)
     wait_for(wide_web, 30, child)
     begun = time.monotonic()
@@ -543,7 +548,7 @@ def test_told_to_stop_it_ends_at_once_and_goes_on_later(
     assert (code, errors) == (130, "") and time.monotonic() - begun < 5
     before = requests(wide_web)
     release.set()
-    wide_web[2].answers["/3.png"] = picture(3)
+    wide_web[2].answers["/3.png"], wide_web[3].answers["/4.png"] = picture(3), picture(4)
     assert ended(process(wide_web, tmp_path / "stopped"))[0] == 0
     assert said(tmp_path / "stopped") == said(tmp_path / "undisturbed")
     repeated = Counter((web.address, path) for web in wide_web for path in web.paths() if path != "/old")

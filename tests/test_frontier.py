@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from web import loopback
 
-from crawlers.frontier import Frontier, Job
+from crawlers.frontier import Frontier
+from crawlers.job import Job
 from crawlers.settings import Settings
 from crawlers.state import State
 from schemas.errors import BadInput, Damaged, WorkFailed
@@ -43,7 +44,7 @@ def drained(frontier: Frontier, now: float = 1e9) -> list[str]:
     while isinstance(found := frontier.next(now), Job):
         urls.append(found.url)
         frontier.done(found, Outcome.OK)
-        frontier.release(found.host, now)
+        frontier.release(found, now)
     return urls
 
 
@@ -57,7 +58,7 @@ def test_one_url_of_a_host_at_a_time(state: State) -> None:
     assert {first.url, second.url} == {"http://one.cn/a", "http://two.cn/e"}
     assert frontier.next(1e9) is None  # both hosts are busy
     frontier.done(first, Outcome.OK)
-    frontier.release(first.host, 1e9 + 5)
+    frontier.release(first, 1e9, 5.0)
     assert frontier.next(1e9) == 5.0
     assert frontier.next(1e9 + 4) == 1.0
     assert job(frontier, 1e9 + 5).url == "http://one.cn/b"
@@ -79,7 +80,6 @@ def test_a_page_that_is_shown_as_a_picture_is_one(state: State) -> None:
     frontier.add("http://one.cn/b", IMAGE, 1)
     frontier.add("http://one.cn/b", PAGE, 1)
     assert job(frontier).kind is IMAGE
-    frontier.release(1, 0)
     assert {row[0] for row in state.db.execute("SELECT kind FROM urls")} == {"image"}
 
 
@@ -89,7 +89,7 @@ def test_a_retry_goes_to_the_end(state: State) -> None:
     frontier.add("http://one.cn/b", PAGE, 1)
     first = job(frontier)
     frontier.retry(first)
-    frontier.release(first.host, 0)
+    frontier.release(first, 0)
     assert drained(frontier) == ["http://one.cn/b", "http://one.cn/a"]
 
 
@@ -98,7 +98,7 @@ def test_a_redirect_waits_in_the_queue_of_the_host_that_it_leads_to(state: State
     frontier.add("http://one.cn/a", PAGE, 1)
     first = job(frontier)
     frontier.redirect(first, "http://two.cn/b")
-    frontier.release(first.host, 0)
+    frontier.release(first, 0)
     again = job(frontier)
     assert (again.url, again.target, again.redirects) == ("http://one.cn/a", "http://two.cn/b", ("http://one.cn/a",))
     assert again.host != first.host and again.attempts == 0
@@ -108,10 +108,11 @@ def test_a_redirect_waits_in_the_queue_of_the_host_that_it_leads_to(state: State
 def test_strikes(state: State) -> None:
     frontier = Frontier(state, loopback())
     frontier.add("http://one.cn/a", PAGE, 1)
-    first = job(frontier)
-    for struck, strikes in ((True, 1), (True, 2), (None, 2), (False, 0)):
-        frontier.release(first.host, 0, struck=struck)
-        assert frontier.strikes(first.host) == strikes
+    for given, kept in ((1, 1), (2, 2), (None, 2), (0, 0)):
+        frontier.release(job(frontier), 0, strikes=given)
+        again = job(frontier)
+        assert again.strikes == kept
+        frontier.release(again, 0)
 
 
 def test_a_kill_forgets_what_was_not_committed_and_frees_what_was_busy(state: State) -> None:
@@ -136,14 +137,13 @@ def test_budgets(state: State) -> None:
         frontier.add(f"http://{name}.cn/p", IMAGE, 1)
     taken, left = [], []
     while isinstance(found := frontier.next(1e9), Job):
-        fits = frontier.affords(found)
-        counted = frontier.take(found)
-        assert (counted is not None) == fits
-        (taken if counted else left).append(found.url)
-        if counted:
+        spared = frontier.left(found)
+        (taken if spared is None else left).append(found.url)
+        if spared is None:
+            counted = frontier.take(found)
             assert frontier.take(counted) == counted  # counted once
-        frontier.done(found, Outcome.OK if counted else Outcome.BUDGET)
-        frontier.release(found.host, 0)
+        frontier.done(found, Outcome.OK if spared is None else spared.outcome)
+        frontier.release(found, 0)
     assert sum(url.endswith("/p") for url in taken) == 1
     pages = [url for url in taken if not url.endswith("/p")]
     assert len(pages) == 3 and sum("one" in url for url in pages) <= 2
@@ -158,10 +158,10 @@ def test_a_larger_budget_opens_a_round(state: State) -> None:
     first = job(small)
     small.take(first)
     small.done(first, Outcome.OK)
-    small.release(first.host, 0)
+    small.release(first, 0)
     second = job(small)
     small.done(second, Outcome.BUDGET)
-    small.release(second.host, 0)
+    small.release(second, 0)
     assert small.next(1e9) is None
     small.end()
     assert not small.begin([Site("http://one.cn/")]) and small.round == 0
@@ -197,7 +197,7 @@ def test_a_site_has_one_mark(state: State) -> None:
 
 def test_scope(state: State) -> None:
     frontier = Frontier(state, loopback())
-    frontier.begin([Site("http://one.cn/"), Site("http://two.cn/")])
+    frontier.begin([Site(f"http://{name}.cn/", scope="origin") for name in ("one", "two")])
     assert frontier.in_scope("http://one.cn/x", 1) and not frontier.in_scope("https://one.cn/x", 1)
     frontier.widen(1, "https://one.cn/")
     frontier.widen(1, "http://two.cn/")  # another site's: it stays so
@@ -241,7 +241,7 @@ def test_whatever_happens_each_url_ends_once_and_no_host_is_hurried(tmp_path: Pa
                     frontier.done(one, Outcome.OK)
                 case _:
                     frontier.done(one, Outcome.HTTP_ERROR)
-            frontier.release(one.host, now + 1.0, struck=False)
+            frontier.release(one, now, 1.0, strikes=0)
             last[one.host] = now
         if chance.random() < 0.1:
             state.commit()
@@ -271,7 +271,7 @@ def test_scheduling_costs_the_same_however_many_wait(state: State) -> None:
         for number in range(50):
             found = job(frontier)
             frontier.done(found, Outcome.OK)
-            frontier.release(found.host, 1e9)
+            frontier.release(found, 0, 1e9)
             frontier.add(f"http://new{number}.cn/{steps}", PAGE, 1)
         state.db.set_progress_handler(None, 0)
         return steps

@@ -17,7 +17,7 @@ ALLOWED = {
     "filters": {"filters", "schemas"},
     "recipes": set[str](),
     "trainers": {"trainers"},
-    "benchmarks": {"benchmarks"},
+    "benchmarks": {"benchmarks", "crawlers", "schemas"},
     "pipelines": {"pipelines", "filters", "crawlers", "schemas", "recipes"},
 }
 SOCKETS = {"aiohttp", "socket", "socketserver", "ssl", "http", "urllib3", "requests", "httpx", "ftplib"}

@@ -96,7 +96,39 @@ def test_a_table_that_is_wrong_names_the_fields(tmp_path: Path, text: str, says:
         load([path])
     message = str(caught.value)
     assert says in message and path in message
-    assert "url, strong, class, sitemap, max_pages" in message
+    assert "url, strong, class, sitemap, max_pages, scope, domains, include, exclude, max_depth" in message
+
+
+def test_a_table_may_bound_its_site(tmp_path: Path) -> None:
+    text = (
+        '[[site]]\nurl = "https://a.example/"\nscope = "origin"\ndomains = ["图.Example.cn", "b.example."]\n'
+        'include = ["/gallery/"]\nexclude = ["[?&]print=1"]\nmax_depth = 3\nmax_bytes = 1_000_000\nmax_seconds = 60\n'
+    )
+    (site,) = load([write(tmp_path, "seeds.toml", text)])
+    assert (site.scope, site.domains) == ("origin", ("xn--wcs.example.cn", "b.example"))
+    assert (site.include, site.exclude) == (("/gallery/",), ("[?&]print=1",))
+    assert (site.max_depth, site.max_bytes, site.max_seconds) == (3, 1_000_000, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('scope = "host"', "scope"),
+        ('domains = ["http://a.example"]', "is not a host's name"),
+        ('domains = ["*.a.example"]', "is not a host's name"),
+        ('domains = [""]', "is not a host's name"),
+        ('include = ["(a"]', "missing"),
+        ('exclude = ["(a)\\\\1"]', "not one that RE2 reads"),
+        ("max_depth = -1", "max_depth = -1: give 0 or more"),
+        ("max_bytes = 1.5", "max_bytes"),
+        ("max_seconds = nan", "max_seconds = nan"),
+    ],
+)
+def test_a_bound_that_cannot_be_is_refused(tmp_path: Path, line: str, says: str) -> None:
+    path = write(tmp_path, "seeds.toml", f'[[site]]\nurl = "https://a.example/"\n{line}\n')
+    with pytest.raises(BadInput, match=r"seeds\.toml") as caught:
+        load([path])
+    assert says in str(caught.value)
 
 
 def test_nothing_is_no_seed(tmp_path: Path) -> None:

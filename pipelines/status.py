@@ -1,0 +1,51 @@
+"""crawl --status: how far a crawl has come, as lines for people or as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from crawlers.status import Host, Status, status
+from pipelines import files
+from pipelines.progress import printable, summary
+from schemas.errors import BadInput
+
+
+def show(corpus: str, *, as_json: bool) -> None:
+    """Print the status of a corpus's crawl. Raises BadInput where there is none."""
+    if files.is_remote(corpus):
+        raise BadInput(f"--status {corpus}: the state of a crawl is on the disk of the machine that crawls; ask there")
+    found = status(Path(corpus))
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        print("\n".join(lines(found)))
+
+
+def lines(found: Status) -> list[str]:
+    """What a status says in words, and a table of the hosts that hold up the end."""
+    waiting = sum(found.waiting.values())
+    said = [f"round {found.round}, {'finished' if found.finished else 'not finished'}"]
+    said.append(f"ended: {summary(found.ended) or 'nothing'}")
+    if found.traps:
+        said.append(f"traps: {found.traps} links")
+    if waiting:
+        said.append(f"waiting: {waiting} ({summary(found.waiting)}) at {found.hosts} hosts")
+    if not found.finished and found.answers_per_second:
+        rate = f"{found.answers_per_second:.1f} answers/s, {found.bytes_per_second / 2**20:.2f} MiB/s"
+        said.append(f"rate at the last checkpoint: {rate}")
+    if found.slowest:
+        said += ["", "hosts that hold up the end:", " waiting      MiB   last s  pause s   left h  host"]
+        said += map(_row, found.slowest)
+    return said
+
+
+def _row(host: Host) -> str:
+    """One host: its queue, what came of it, its last answer and pause in seconds, and the hours that are left."""
+    numbers = f"{host.waiting:8} {host.bytes / 2**20:8.1f} {host.seconds:8.2f} {host.wait:8.1f} {host.eta / 3600:8.2f}"
+    at = f" at {host.address}" if host.address else ""
+    note = f", {host.strikes} failures in a row" if host.strikes else ""
+    if host.left:
+        note = f", left alone in this round: {host.left}"
+    return f"{numbers}  {printable(host.host)}{at}{note}"
