@@ -241,6 +241,20 @@ class Frontier:
             "UPDATE hosts SET state = ? WHERE name = ? AND state = ?", (_WAITING, host_queue(target), _IDLE)
         )
 
+    def again(self, job: Job) -> None:
+        """Put a URL at the end of its queue for a reason of ours, which is no attempt of its."""
+        self._db.execute("UPDATE urls SET turn = ? WHERE id = ?", (self._turn(), job.id))
+
+    def waits_at(self, job: Job, url: str) -> bool:
+        """Whether a URL waits in the queue of the host that `url` leads to."""
+        return self._host(url) == job.host
+
+    def move(self, job: Job, url: str) -> None:
+        """Let a URL wait in the queue of the host of `url`, which must be asked for something first."""
+        host = self._host(url)
+        self._db.execute("UPDATE urls SET host = ?, turn = ? WHERE id = ?", (host, self._turn(), job.id))
+        self._db.execute("UPDATE hosts SET state = ? WHERE id = ? AND state = ?", (_WAITING, host, _IDLE))
+
     def take(self, job: Job) -> Job | None:
         """Count a URL in its budget, once; None when that is used up."""
         if job.taken:

@@ -28,12 +28,12 @@ class Groups:
         return [*self.everywhere, *self.by_agent.get(chosen, [])]
 
 
-def parse(text: str) -> Groups:
+def parse_groups(text: str) -> Groups:
     """Read the groups of a decoded robots.txt. Never raises.
 
-    >>> groups = parse("License: /l.xml\\nUser-agent: *\\nContent-Usage: / train-ai=n\\n\\nUser-agent: B\\nAllow: /")
+    >>> groups = parse_groups("License: /l\\nUser-agent: *\\nContent-Usage: / ai=n\\n\\nUser-agent: B\\nAllow: /")
     >>> groups.of("TuwenBot"), groups.of("b")
-    ([('license', '/l.xml'), ('content-usage', '/ train-ai=n')], [('license', '/l.xml')])
+    ([('license', '/l'), ('content-usage', '/ ai=n')], [('license', '/l')])
     """
     groups = Groups()
     current: list[list[Line]] = []

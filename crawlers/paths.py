@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_KEPT = "%/:?#[]@!$&'()*+,;=~"  # RFC 3986's delimiters, and what is escaped already
+_KEPT = "%/:?#[]@!&'()+,;=~"  # RFC 3986's delimiters and what is escaped already; * and $ are escaped when meant
 
 
 def covers(pattern: str, url: str) -> int:
@@ -24,9 +24,10 @@ def covers(pattern: str, url: str) -> int:
     """
     if not pattern:
         return -1
-    pattern, path = _normal(pattern), _normal(path_of(url))
+    path = _normal(path_of(url))
     anchored = pattern.endswith("$")
-    first, *rest = (pattern[:-1] if anchored else pattern).split("*")
+    first, *rest = map(_normal, pattern.removesuffix("$").split("*"))
+    length = len(first) + sum(len(piece) + 1 for piece in rest) + anchored
     if not path.startswith(first):
         return -1
     place = len(first)
@@ -36,10 +37,9 @@ def covers(pattern: str, url: str) -> int:
             return -1
         place = found + len(piece)
     if anchored:
-        last = rest[-1] if rest else ""
-        ends = path.endswith(last) and len(path) - len(last) >= place if rest else len(path) == place
-        return len(pattern) if ends else -1
-    return len(pattern)
+        ends = path.endswith(rest[-1]) and len(path) - len(rest[-1]) >= place if rest else len(path) == place
+        return length if ends else -1
+    return length
 
 
 def path_of(url: str) -> str:

@@ -34,9 +34,10 @@ CREATE TABLE urls (
     target TEXT, redirects TEXT NOT NULL DEFAULT '[]', taken INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX urls_queue ON urls (host, turn) WHERE outcome IS NULL;
 CREATE INDEX urls_left ON urls (kind, site) WHERE outcome = 'budget';
-CREATE TABLE robots (
-    origin TEXT PRIMARY KEY, asked REAL NOT NULL, ruling TEXT NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL,
-    attempts INTEGER NOT NULL, round INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE asked (
+    url TEXT PRIMARY KEY, asked REAL NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, round INTEGER NOT NULL, html INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE licences (origin TEXT, url TEXT, PRIMARY KEY (origin, url)) WITHOUT ROWID;
 CREATE TABLE counts (kind TEXT, outcome TEXT, number INTEGER NOT NULL, PRIMARY KEY (kind, outcome)) WITHOUT ROWID;
 CREATE TABLE page_read (url TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE log ({_LOG_COLUMNS});
@@ -47,7 +48,7 @@ CREATE TABLE payloads (
 CREATE TABLE parts (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 """
-_VERSION = 1  # of the tables above
+_VERSION = 2  # of the tables above
 
 
 @dataclass
