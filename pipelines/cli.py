@@ -31,7 +31,8 @@ app = typer.Typer(
 )
 
 CorpusFolder = Annotated[str, typer.Argument(metavar="CORPUS", help="the corpus folder, on any Beam filesystem")]
-Out = Annotated[str, typer.Option("--out", help="the corpus folder; made where it is not", metavar="CORPUS")]
+OUT_HELP = "the corpus folder; made where it is not"
+Out = Annotated[str, typer.Option("--out", help=OUT_HELP, metavar="CORPUS")]
 Recipe = Annotated[str, typer.Option(help="a packaged recipe, or a TOML file (a slash or .toml)", metavar="NAME|FILE")]
 Version = Annotated[str, typer.Option(help="the release's version", metavar="X.Y.Z")]
 Workers = Annotated[int, typer.Option(help="processes to use", min=1)]
@@ -46,6 +47,12 @@ MaxImages = Annotated[int | None, typer.Option(help="pictures to fetch at most",
 Delay = Annotated[float, typer.Option(help="seconds between two requests to one host")]
 Agent = Annotated[str, typer.Option(help="the product token that robots.txt may name", metavar="TOKEN")]
 Contact = Annotated[str | None, typer.Option(help="where a site owner can read what this crawl does", metavar="URL")]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="an opt-out that does not count here, with the reason: kept in every release", metavar="SIGNAL=REASON"
+    ),
+]
 ImageSize = Annotated[int | None, typer.Option(help="re-encode pictures at this size; as they came without", min=1)]
 ResizeMode = Annotated[str, typer.Option(help="img2dataset's: border, keep_ratio, keep_ratio_largest, center_crop, no")]
 Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
@@ -64,7 +71,7 @@ def _engine(name: str, workers: int) -> Any:
 
 @app.command(epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000")
 def crawl(
-    out: Out,
+    out: Annotated[str | None, typer.Option("--out", help=OUT_HELP, metavar="CORPUS")] = None,
     seeds: Seeds = None,
     url_list: UrlList = None,
     url_col: UrlCol = "url",
@@ -75,12 +82,23 @@ def crawl(
     delay: Delay = 1.0,
     agent: Agent = "TuwenBot",
     contact: Contact = None,
+    ignore: Ignore = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(help="say what would be asked before a URL, and what follows; do not fetch it", metavar="URL"),
+    ] = None,
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
     from pipelines import crawl as verb
 
-    settings = verb.settings(allow_address or [], max_pages, max_images, delay, agent, contact)
-    if url_list:
+    settings = verb.settings(allow_address or [], max_pages, max_images, delay, agent, contact, ignore)
+    if explain is not None:
+        from pipelines.explain import show
+
+        show(explain, settings, out)
+    elif out is None:
+        raise typer.BadParameter("give the corpus folder, as in --out corpus", param_hint="'--out'")
+    elif url_list:
         verb.crawl_list(url_list, url_col, caption_col, out, settings)
     else:
         verb.crawl_sites(seeds or [], out, settings)
@@ -203,6 +221,7 @@ def run(
     delay: Delay = 1.0,
     agent: Agent = "TuwenBot",
     contact: Contact = None,
+    ignore: Ignore = None,
     version: Version = "1.0.0",
     image_size: ImageSize = None,
     resize_mode: ResizeMode = "border",
@@ -214,7 +233,9 @@ def run(
     from schemas.recipe import load
 
     load(recipe)  # a mistake in it shows before the crawl, not after
-    crawl(out, seeds, url_list, url_col, caption_col, allow_address, max_pages, max_images, delay, agent, contact)
+    crawl(
+        out, seeds, url_list, url_col, caption_col, allow_address, max_pages, max_images, delay, agent, contact, ignore
+    )
     pair(out, workers, engine)
     measure(out, workers=workers, engine=engine)
     cluster(out, workers=workers, engine=engine)

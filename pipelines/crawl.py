@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from crawlers import ignored
 from crawlers.addresses import Allowed
 from crawlers.settings import CONTACT, Settings
 from pipelines import files
@@ -15,7 +16,13 @@ from schemas.errors import BadInput
 
 
 def settings(
-    allow: list[str], max_pages: int | None, max_images: int | None, delay: float, agent: str, contact: str | None
+    allow: list[str],
+    max_pages: int | None,
+    max_images: int | None,
+    delay: float,
+    agent: str,
+    contact: str | None,
+    ignore: list[str] | None = None,
 ) -> Settings:
     """The options of the command line as the crawler takes them. Raises BadInput for one that it cannot."""
     return Settings(
@@ -25,6 +32,7 @@ def settings(
         delay=delay,
         agent=agent,
         contact=contact or CONTACT,
+        ignore=tuple(ignored.parse(text) for text in ignore or ()),
     )
 
 
@@ -63,12 +71,22 @@ def agent_of(corpus: Corpus) -> str:
     return files.read_bytes(path).decode().strip() if files.exists(path) else Settings().user_agent
 
 
+def overrides_of(corpus: Corpus) -> tuple[str, ...]:
+    """The opt-outs that were ignored in any crawl of this corpus, as `signal: reason`, sorted."""
+    path = corpus.crawl("overrides.txt")
+    return tuple(files.read_bytes(path).decode().splitlines()) if files.exists(path) else ()
+
+
 def _local(out: str, settings: Settings) -> Corpus:
     if files.is_remote(out):
         raise BadInput(f"--out {out}: a crawl keeps its state on a local disk; crawl there, and copy the folder after")
     corpus = Corpus(out)
     with files.whole(corpus.crawl("agent.txt")) as file:
         file.write(f"{settings.user_agent}\n".encode())
+    if settings.ignore:
+        overrides = {*overrides_of(corpus), *(f"{signal}: {reason}" for signal, reason in settings.ignore)}
+        with files.whole(corpus.crawl("overrides.txt")) as file:
+            file.write("".join(f"{line}\n" for line in sorted(overrides)).encode())
     return corpus
 
 

@@ -80,16 +80,36 @@ STATUSES = {
 FOLLOWS = {"rules": ("ok", "robots"), "open": ("ok", "ok"), "closed": ("robots_unreachable", None)}
 
 
+@pytest.fixture(scope="module", params=BODIES)
+def crawled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The rules in one encoding, served with every status by a site of its own: rows of the log by status and path."""
+    sites = {
+        status: Web(
+            {"/robots.txt": robots(BODIES[request.param], status), "/": page("<a href=/shut>"), "/shut": page()},
+            f"127.0.0.{number}",
+        )
+        for number, status in enumerate(STATUSES, 10)
+    }
+    corpus = tmp_path_factory.mktemp("corpus")
+    with serving(*sites.values()):
+        seeds = [Site(site.url("/"), sitemap=False) for site in sites.values()]
+        crawl(seeds, corpus, loopback(attempts=1, robots_later=()))
+    rows = {row["url"]: row for row in pq.read_table(corpus / "crawl" / "log").to_pylist()}
+    paths = ("/robots.txt", "/", "/shut")
+    for status, site in sites.items():
+        assert ("/shut" in site.paths()) == (STATUSES[status] == "open")
+    return {status: {path: rows.get(site.url(path)) for path in paths} for status, site in sites.items()}
+
+
 @pytest.mark.parametrize("status", STATUSES)
-@pytest.mark.parametrize("written", BODIES)
-def test_robots_by_status_and_encoding(web: Web, tmp_path: Path, status: str, written: str) -> None:
-    rows = run(web, tmp_path, {"/robots.txt": robots(BODIES[written], status)}, attempts=1, robots_later=())
-    ended = rows["/"]["outcome"], rows["/shut"]["outcome"] if "/shut" in rows else None
-    assert ended == FOLLOWS[STATUSES[status]]
-    assert ("/shut" in web.paths()) == (STATUSES[status] == "open")
-    said = rows["/"]["evidence"]["robots"]
-    assert said["status"] == int(status[:3]) and said["says"] == ("no" if ended[0] != "ok" else "yes")
-    assert rows["/"]["evidence"].get("decided", "") == ("" if ended[0] == "ok" else "robots")
+def test_robots_by_status_and_encoding(crawled: dict[str, dict[str, Any]], status: str) -> None:
+    rows = crawled[status]
+    page_ends, shut_ends = FOLLOWS[STATUSES[status]]
+    assert rows["/"]["outcome"] == page_ends and (rows["/shut"] or {"outcome": None})["outcome"] == shut_ends
+    evidence = json.loads(rows["/"]["evidence"])
+    assert evidence["robots"]["status"] == int(status[:3]) == rows["/robots.txt"]["status"]
+    assert evidence["robots"]["says"] == ("yes" if page_ends == "ok" else "no")
+    assert evidence.get("decided", "") == ("" if page_ends == "ok" else "robots")
 
 
 @pytest.mark.parametrize("hops", [1, 5, 6])
