@@ -16,7 +16,7 @@ SITE = "https://a.example"
         ("/", ["/", "/any", "/?x"], []),
         ("/*", ["/", "/any"], []),
         ("/$", ["/"], ["/any"]),
-        ("/fish", ["/fish", "/fish.html", "/fish/salmon.html", "/fish.php?id=any"], ["/Fish.asp", "/catfish", "/?id=fish"]),
+        ("/fish", ["/fish", "/fish.html", "/fish/salmon.html", "/fish.php?id=any"], ["/Fish.asp", "/catfish"]),
         ("/fish*", ["/fish", "/fishheads/yummy.html"], ["/Fish.asp", "/desert/fish"]),
         ("/fish/", ["/fish/", "/fish/?id=anything", "/fish/salmon.htm"], ["/fish", "/fish.html", "/animals/fish/"]),
         ("/*.php", ["/index.php", "/folder/any.php.file.html", "/x.php?p"], ["/", "/windows.PHP"]),
