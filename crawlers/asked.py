@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from crawlers import media, pace
 from crawlers.fetch import Fetched
+from crawlers.recent import Recent
 from crawlers.records import warc_date
 from crawlers.robots import Robots, Ruling, ruling
 from crawlers.settings import Settings
@@ -16,7 +16,8 @@ from crawlers.state import State
 from crawlers.urls import origin
 from schemas.outcome import Outcome
 
-_IN_MEMORY = 2_000  # answers, with their parsed rules: some 20 MB; the rest is read from the state when its turn comes
+# Answers at hand; the rest is read from the state when its turn comes. Parsed rules weigh some twenty times their text.
+_IN_MEMORY, _HEAVIEST = 4_000, 8 * 1024 * 1024
 _NAMED_BY_ROBOTS = 100  # sitemaps that one robots.txt may name
 
 
@@ -35,11 +36,15 @@ class Answer:
         """For the log: what was asked, when, and what came."""
         said: dict[str, Any] = {
             "url": self.url,
-            "asked": warc_date(self.asked),
+            "asked": self._when,
             "outcome": str(self.outcome),
             "status": self.status,
         }
         return said | ({"note": "an HTML page came"} if self.html else {})
+
+    @cached_property
+    def _when(self) -> str:
+        return warc_date(self.asked)
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class Answers:
     def __init__(self, state: State, settings: Settings) -> None:
         self._db = state.db
         self._settings = settings
-        self._recent: OrderedDict[str, Answer] = OrderedDict()
+        self._recent: Recent[Answer] = Recent(_IN_MEMORY, _HEAVIEST)
 
     def robots(self, url: str, now: float) -> Rules | None:
         """The rules that hold for a URL; None when they must be asked for."""
@@ -106,14 +111,12 @@ class Answers:
 
     def of(self, url: str, now: float) -> Answer | None:
         """The answer for a file; None when it must be asked for."""
-        known = self._recent.get(url) or self._stored(url)
-        if known is None or known.asked + self._settings.robots_age < now:
-            return None
-        self._recent[url] = known
-        self._recent.move_to_end(url)
-        if len(self._recent) > _IN_MEMORY:
-            self._recent.popitem(last=False)
-        return known
+        known = self._recent.get(url)
+        if known is None:
+            known = self._stored(url)
+            if known is not None:
+                self._recent.put(url, known, len(known.body))
+        return None if known is None or known.asked + self._settings.robots_age < now else known
 
     def _stored(self, url: str) -> Answer | None:
         row = self._db.execute(
@@ -136,7 +139,7 @@ class Answers:
             " SET attempts = attempts + 1, outcome = ''",
             (url,),
         )
-        self._recent.pop(url, None)
+        self._recent.drop(url)
 
     def answered(self, url: str, fetched: Fetched, outcome: Outcome, number: int) -> bool:
         """Keep an answer; whether it is the first in crawl round `number`, and so has its row in the log."""
@@ -147,7 +150,7 @@ class Answers:
             "INSERT OR REPLACE INTO asked VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
             (url, fetched.started, str(outcome), fetched.status, number, html, fetched.body if came else b""),
         )
-        self._recent.pop(url, None)
+        self._recent.drop(url)
         return row is None or int(row[0]) != number
 
 

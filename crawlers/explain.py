@@ -122,7 +122,7 @@ def _explained(wishes: Wishes, url: str, settings: Settings, now: float) -> Expl
     return Explained(
         url,
         rules.evidence_for(url, settings),
-        tuple(wishes.evidence(url, now)) if decided != "robots" else (),
+        wishes.evidence(url, now) if decided != "robots" else (),
         consents,
         verdict,
         decided,

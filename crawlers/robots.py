@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,6 +12,7 @@ from crawlers.groups import Groups, Line, parse_groups
 from crawlers.urls import origin
 from schemas.outcome import Outcome
 
+_SLASH = re.compile("%2f", re.I)
 LARGEST = 500 * 1024  # RFC 9309 §2.5: at least 500 KiB are read; what is beyond is ignored
 REDIRECTS = 5  # RFC 9309 §2.3.1.2
 
@@ -35,8 +37,16 @@ class Robots:
         return cls(Protego.parse(text), parse_groups(text))
 
     def allows(self, url: str, agent: str) -> bool:
-        """Whether the rules let `agent` (a product token) ask for a URL."""
-        return bool(self.rules.can_fetch(url, agent))
+        """Whether the rules let `agent` (a product token) ask for a URL.
+
+        By RFC 9309 §2.2.2 a rule's `?u=https://x` is the same as `?u=https%3A%2F%2Fx`, which Protego holds apart: a
+        query with escaped slashes is asked about in both spellings, and the more restrictive answer counts.
+        """
+        path, mark, query = url.partition("?")
+        bare = _SLASH.sub("/", query)
+        return bool(self.rules.can_fetch(url, agent)) and (
+            bare == query or bool(self.rules.can_fetch(path + mark + bare, agent))
+        )
 
     def delay(self, agent: str) -> float | None:
         """The crawl-delay in seconds that is asked of `agent`; None when none is."""

@@ -57,6 +57,8 @@ def tdm_meta(metas: Iterable[tuple[str, str]]) -> Consent:
 
 
 def _rules(body: bytes) -> list[dict[str, Any]]:
+    if not body:
+        return []
     try:
         read = json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):

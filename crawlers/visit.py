@@ -257,7 +257,7 @@ class Visitor:
         consents: tuple[Consent, ...] = (),
     ) -> None:
         robots = asked.evidence_for(job.target, self._settings) if asked is not None else None
-        files = self._wishes.evidence(job.target, self._clock()) if consents else []
+        files = self._wishes.evidence(job.target, self._clock()) if consents else ()
         said = evidence(robots, files, consents, self._settings.ignored, fetched.detail)
         self._frontier.done(job, outcome, kind)
         self._log(replace(job, kind=kind or job.kind), fetched, outcome, said, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from crawlers import aipref, aitxt, rsl, tdmrep
@@ -10,13 +11,26 @@ from crawlers.asked import Answer, Answers, Rules
 from crawlers.consent import Consent, meta_robots, x_robots
 from crawlers.extract import Page
 from crawlers.fetch import Fetched
+from crawlers.groups import Line
+from crawlers.recent import Recent
 from crawlers.robots import robots_url
 from crawlers.settings import Settings
 from crawlers.state import State
 from crawlers.urls import origin
 from schemas.outcome import Outcome
 
+_IN_MEMORY, _HEAVIEST = 2_000, 16 * 1024 * 1024  # origins whose wishes are at hand, and bytes of their files
 _MOST_LICENCES = 20  # of one origin, named by its answers; each is one more request a day
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    """What one origin says of its content, once all of it is known: gathered once, for all of its URLs."""
+
+    lines: tuple[Line, ...]
+    answers: tuple[Answer, ...]  # the files that came and say something
+    evidence: tuple[dict[str, Any], ...]
+    until: float  # when the first of the answers must be asked for anew
 
 
 class Wishes:
@@ -26,6 +40,7 @@ class Wishes:
         self.answers = Answers(state, settings)
         self._db = state.db
         self._settings = settings
+        self._recent: Recent[_Spoken] = Recent(_IN_MEMORY, _HEAVIEST)
 
     def rules(self, url: str, now: float) -> Rules | None:
         """The robots.txt that holds for a URL; None when it must be asked for."""
@@ -36,6 +51,10 @@ class Wishes:
 
         A file is itself asked for only where the robots.txt of its origin allows that.
         """
+        where = origin(url)
+        known = self._recent.get(where)
+        if known is not None and now <= known.until:
+            return None
         for file in self._files(url, now):
             if self.answers.of(file, now) is not None:
                 continue
@@ -44,6 +63,8 @@ class Wishes:
                 return robots_url(file)
             if rules.verdict(file, self._settings) is None:
                 return file
+        spoken = self._spoken(url, now)
+        self._recent.put(where, spoken, sum(len(one.body) for one in spoken.answers))
         return None
 
     def _files(self, url: str, now: float) -> Iterator[str]:
@@ -68,21 +89,46 @@ class Wishes:
         if rsl.NAME in self._settings.ignored:
             return False
         where, known = origin(url), set(self._licences(url, now))
-        for licence in licences:
-            if licence not in known and len(known) < _MOST_LICENCES:
-                known.add(licence)
-                self._db.execute("INSERT OR IGNORE INTO licences VALUES (?, ?)", (where, licence))
-        needed = self.missing(url, now)
-        return needed is not None
+        new = [licence for licence in dict.fromkeys(licences) if licence not in known]
+        new = new[: max(_MOST_LICENCES - len(known), 0)]
+        if not new:
+            return False
+        self._db.executemany("INSERT INTO licences VALUES (?, ?)", [(where, licence) for licence in new])
+        self._recent.drop(where)
+        return self.missing(url, now) is not None
+
+    def _spoken(self, url: str, now: float) -> _Spoken:
+        rules = self.rules(url, now)
+        answers: list[Answer] = [] if rules is None else [rules]
+        said: list[dict[str, Any]] = []
+        for file in self._files(url, now):
+            answer = self.answers.of(file, now)
+            if answer is not None:
+                answers.append(answer)
+                said.append(answer.evidence())
+            elif (refusing := self.rules(file, now)) is not None:
+                answers.append(refusing)
+                outcome = refusing.verdict(file, self._settings) or Outcome.ROBOTS
+                said.append({"url": file, "asked": "", "outcome": str(outcome), "status": 0})
+        return _Spoken(
+            tuple(rules.robots.lines(self._settings.agent)) if rules else (),
+            tuple(one for one in answers if not one.html and not isinstance(one, Rules)),
+            tuple(said),
+            min((one.asked for one in answers), default=now) + self._settings.robots_age,
+        )
+
+    def _known(self, url: str, now: float) -> _Spoken:
+        known = self._recent.get(origin(url))
+        return known if known is not None and now <= known.until else self._spoken(url, now)
 
     def before(self, url: str, now: float) -> tuple[Consent, ...]:
         """What robots.txt and the files say of the use of a URL's content."""
-        rules = self.rules(url, now)
-        lines = rules.robots.lines(self._settings.agent) if rules else []
-        source = robots_url(url)
-        consents = [aipref.robots_usage(lines, url, source), aipref.robots_signal(lines, url, source)]
-        consents += [self._read(file, url, answer.body) for file, answer in self._known(url, now) if not answer.html]
-        return tuple(consents)
+        known, source = self._known(url, now), robots_url(url)
+        return (
+            aipref.robots_usage(known.lines, url, source),
+            aipref.robots_signal(known.lines, url, source),
+            *(self._read(one.url, url, one.body) for one in known.answers),
+        )
 
     def _read(self, file: str, url: str, body: bytes) -> Consent:
         if file == origin(url) + tdmrep.PATH:
@@ -91,23 +137,9 @@ class Wishes:
             return aitxt.ai_txt(body, self._settings.agent, file)
         return rsl.licence(body, url, file)
 
-    def _known(self, url: str, now: float) -> Iterator[tuple[str, Answer]]:
-        for file in self._files(url, now):
-            answer = self.answers.of(file, now)
-            if answer is not None:
-                yield file, answer
-
-    def evidence(self, url: str, now: float) -> list[dict[str, Any]]:
+    def evidence(self, url: str, now: float) -> tuple[dict[str, Any], ...]:
         """For the log: each file that speaks of a URL, and what came of asking for it."""
-        said = []
-        for file in self._files(url, now):
-            answer = self.answers.of(file, now)
-            if answer is not None:
-                said.append(answer.evidence())
-            elif (rules := self.rules(file, now)) is not None:
-                refused = rules.verdict(file, self._settings) or Outcome.ROBOTS
-                said.append({"url": file, "asked": "", "outcome": str(refused), "status": 0})
-        return said
+        return self._known(url, now).evidence
 
     def of_answer(self, fetched: Fetched) -> tuple[Consent, ...]:
         """What the headers of an answer say of its use."""

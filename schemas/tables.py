@@ -41,7 +41,7 @@ LOG = pa.schema(
         column(
             "evidence",
             pa.string(),
-            "JSON: each opt-out signal that was read, when, what it said, which decided",
+            "JSON: robots, files, read, consent, decided, ignored, error, those that are not empty: docs/crawling.md",
         ),
         column("redirects", pa.list_(pa.string()), "the URLs between url and final_url"),
         column("ip", pa.string(), "the numeric address that answered; '' when none did"),
