@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from crawlers import pace
 from crawlers.challenge import challenge
 from crawlers.fetch import Fetched, Fetcher, Want
+from crawlers.media import PICTURES
 from crawlers.robots import LARGEST, REDIRECTS, robots_url
 from schemas.outcome import Outcome, UrlKind
 
@@ -44,7 +45,8 @@ async def ask(fetcher: Fetcher, url: str) -> Reply:
 
 def marked(fetched: Fetched) -> Fetched:
     """An answer; one that is a challenge page ends as an error, whatever status it came with."""
-    guard = challenge({name.lower(): value for name, value in fetched.headers}, fetched.body)
+    body = b"" if fetched.content_type in PICTURES else fetched.body
+    guard = challenge({name.lower(): value for name, value in fetched.headers}, body)
     if not guard or fetched.location is not None:
         return fetched
     return replace(fetched, outcome=Outcome.HTTP_ERROR, detail=f"a challenge page of {guard}")

@@ -23,6 +23,7 @@ from crawlers.wishes import Wishes
 from schemas.outcome import Outcome, UrlKind
 
 _ANY = "*/*;q=0.1"
+_DETOUR = 0.1  # seconds that another host takes to answer
 _ENDINGS = """
 jpg jpeg png gif webp bmp svg ico tif tiff avif heic psd mp3 mp4 m4a m4v avi mov wmv flv mkv webm wav ogg pdf doc docx
 xls xlsx ppt pptx zip rar 7z gz bz2 xz tar tgz exe msi dmg apk ipa iso bin css js json xml rss
@@ -97,12 +98,12 @@ class Visitor:
         """Let a job wait at the host of `url`, where it must ask next, unless it does; whether it was sent there.
 
         Its host is not asked for anything now. It pauses all the same, so that those behind the job come later, when
-        the answer that all of them need may be there.
+        the answer that all of them need may be there, and do not follow it one and all.
         """
         if self._frontier.waits_at(job, url):
             return False
         self._frontier.move(job, url)
-        self._frontier.release(job.host, self._clock() + self._settings.delay)
+        self._frontier.release(job.host, self._clock() + max(self._settings.delay, _DETOUR))
         return True
 
     def _end_unasked(self, job: Job, outcome: Outcome, asked: Rules | None, consents: tuple[Consent, ...] = ()) -> None:
