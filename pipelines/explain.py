@@ -48,8 +48,9 @@ def _answer(one: dict[str, Any]) -> str:
     note = f" ({one['note']})" if "note" in one else ""
     if not one["asked"]:
         return f"{one['url']}: not asked for, robots.txt forbids it"
-    status = f" with status {one['status']}" if one["status"] else ""
-    return f"{one['url']}: {one['outcome']}{status}{note}, {one['asked'][:19]}Z"
+    came = "it is not there" if one["status"] in (404, 410) else one["outcome"]
+    status = f", status {one['status']}" if one["status"] else ""
+    return f"{one['url']}: {came}{status}{note}, asked at {one['asked'][:19]}Z"
 
 
 def _said(one: Consent, settings: Settings) -> str:

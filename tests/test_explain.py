@@ -68,7 +68,7 @@ def explained(tuwen: Tuwen, web: Web) -> Callable[..., str]:
 
 def test_an_open_site(web: Web, explained: Callable[..., str]) -> None:
     said = explained("/x")
-    assert "It would be fetched" in said and f"{web.url('/robots.txt')}: http_error with status 404" in said
+    assert "It would be fetched" in said and f"{web.url('/robots.txt')}: it is not there, status 404" in said
     assert web.paths() == ["/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"]
     assert web.asked[0].headers["user-agent"].startswith("TuwenBot/")
 
