@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from crawlers.asked import AskedRobots
 from crawlers.fetch import Fetcher
 from crawlers.frontier import Frontier
 from crawlers.settings import Settings
 from crawlers.state import State
 from crawlers.store import Store
 from crawlers.visit import Visitor
+from crawlers.wishes import Wishes
 from schemas.errors import Damaged, WorkFailed
 from schemas.seeds import Site
 
@@ -91,7 +91,7 @@ async def _serve(frontier: Frontier, store: Store, state: State, settings: Setti
         stopping = asyncio.ensure_future(stop.wait())
         try:
             async with Fetcher(settings) as fetcher:
-                visitor = Visitor(frontier, AskedRobots(state, settings), store, fetcher, settings)
+                visitor = Visitor(frontier, Wishes(state, settings), store, fetcher, settings)
                 beat = _Beat(frontier, store, state, visitor, settings, report)
                 while not stop.is_set():
                     wait = _start(frontier, visitor, tasks, settings)

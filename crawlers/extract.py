@@ -34,6 +34,7 @@ class Page:
     candidates  each picture with each text beside it, in the page's order, none twice
     links       the http(s) URLs that it lets a crawler follow, in order, none twice
     title       its <title>; section: its own category; base: what its references are relative to
+    licences    the RSL licences that it links to
     metas       (name, content) of its <meta> elements, the names in lower case
     """
 
@@ -43,6 +44,7 @@ class Page:
     section: str = ""
     base: str = ""
     metas: tuple[tuple[str, str], ...] = ()
+    licences: tuple[str, ...] = ()
 
 
 def candidates(page: str, url: str) -> list[Candidate]:
@@ -78,6 +80,7 @@ def read_page(page: str, url: str) -> Page:
         section=reader.section,
         base=base,
         metas=metas,
+        licences=tuple(_licences(tree, base)),
     )
 
 
@@ -181,6 +184,17 @@ def _base(tree: LexborHTMLParser, url: str) -> str:
     node = tree.css_first("base[href]")
     found = resolve(url, node.attributes.get("href") or "") if node is not None else None
     return found if found is not None and found.startswith(("http://", "https://")) else url
+
+
+def _licences(tree: LexborHTMLParser, base: str) -> Iterator[str]:
+    """What <link rel=license> of RSL's type leads to; at most as many as are read of one site."""
+    for node in tree.css("link[rel][href]")[:_METAS]:
+        attributes = node.attributes
+        kind = (attributes.get("type") or "").strip().lower()
+        if kind == "application/rsl+xml" and "license" in (attributes.get("rel") or "").lower().split():
+            url = fetchable(base, attributes.get("href") or "")
+            if url is not None:
+                yield url
 
 
 def _links(tree: LexborHTMLParser, base: str) -> Iterator[str]:

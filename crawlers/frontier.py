@@ -238,6 +238,20 @@ class Frontier:
         )
         self._wake(host)
 
+    def again(self, job: Job) -> None:
+        """Put a URL at the end of its queue for a reason of ours, which is no attempt of its."""
+        self._db.execute("UPDATE urls SET turn = (SELECT max(id) + 1 FROM urls) WHERE id = ?", (job.id,))
+
+    def waits_at(self, job: Job, url: str) -> bool:
+        """Whether a URL waits in the queue of the host that `url` leads to."""
+        return self._host(host_queue(url)) == job.host
+
+    def move(self, job: Job, url: str) -> None:
+        """Let a URL wait in the queue of the host of `url`, which must be asked for something first."""
+        host = self._host(host_queue(url))
+        self._db.execute("UPDATE urls SET host = ?, turn = (SELECT max(id) + 1 FROM urls) WHERE id = ?", (host, job.id))
+        self._wake(host)
+
     def left(self, job: Job) -> Left | None:
         """Why a URL is left alone: its host is, or a budget is used up; None when it may be asked for."""
         if job.left is not None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from crawlers.crawl import Report, opened, run
 from crawlers.extract import clean
 from crawlers.frontier import Frontier
+from crawlers.logged import log_row
 from crawlers.rows import rows
 from crawlers.settings import Settings
 from crawlers.state import State
 from crawlers.store import Store
 from crawlers.urls import LONGEST, fetchable, origin
-from crawlers.visit import log_row
 from schemas.errors import BadInput
 from schemas.outcome import Outcome, UrlKind
 from schemas.pair import TextSource

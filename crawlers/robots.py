@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
 from protego import Protego
 
+from crawlers.groups import Groups, Line, parse_groups
 from crawlers.urls import origin
 from schemas.outcome import Outcome
 
+_SLASH = re.compile("%2f", re.I)
 LARGEST = 500 * 1024  # RFC 9309 §2.5: at least 500 KiB are read; what is beyond is ignored
 REDIRECTS = 5  # RFC 9309 §2.3.1.2
 
@@ -19,29 +22,49 @@ class Robots:
     """The rules of one origin."""
 
     rules: Protego
+    groups: Groups
 
     @classmethod
     def parse(cls, body: bytes) -> Robots:
-        """Read a robots.txt: UTF-8 with replacement (a comment in GBK does no harm), at most 500 KiB of it."""
+        """Read a robots.txt: UTF-8 with replacement (a comment in GBK does no harm), at most 500 KiB of it.
+
+        UTF-16 is read too where its mark says so: a site whose editor saved it so would else forbid nothing.
+        """
         if len(body) > LARGEST:
             kept = body[:LARGEST]
             body = kept[: max(kept.rfind(b"\n"), kept.rfind(b"\r")) + 1]  # a cut rule could say the opposite
-        text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-        return cls(Protego.parse(text.replace("\0", "")))
+        text = body.removeprefix(b"\xef\xbb\xbf").decode(_coding(body), "replace").replace("\0", "")
+        return cls(Protego.parse(text), parse_groups(text))
 
     def allows(self, url: str, agent: str) -> bool:
-        """Whether the rules let `agent` (a product token) ask for a URL."""
-        return bool(self.rules.can_fetch(url, agent))
+        """Whether the rules let `agent` (a product token) ask for a URL.
+
+        By RFC 9309 §2.2.2 a rule's `?u=https://x` is the same as `?u=https%3A%2F%2Fx`, which Protego holds apart: a
+        query with escaped slashes is asked about in both spellings, and the more restrictive answer counts.
+        """
+        path, mark, query = url.partition("?")
+        bare = _SLASH.sub("/", query)
+        return bool(self.rules.can_fetch(url, agent)) and (
+            bare == query or bool(self.rules.can_fetch(path + mark + bare, agent))
+        )
 
     def delay(self, agent: str) -> float | None:
         """The crawl-delay in seconds that is asked of `agent`; None when none is."""
         found = self.rules.crawl_delay(agent)
         return None if found is None else max(0.0, float(found))
 
+    def lines(self, agent: str) -> list[Line]:
+        """What RFC 9309 does not know and is meant for `agent`: Content-Usage, Content-Signal and License lines."""
+        return self.groups.of(agent)
+
     @property
     def sitemaps(self) -> list[str]:
         """The sitemaps that it names, as written, in order."""
         return list(self.rules.sitemaps)
+
+
+def _coding(body: bytes) -> str:
+    return "utf-16" if body.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
 
 
 class Ruling(str, Enum):

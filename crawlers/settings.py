@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from crawlers.addresses import Allowed
+from crawlers.ignored import check_ignored
 from schemas.errors import BadInput
 
 VERSION = "0.1"  # of the crawler's behaviour, which is what a site owner sees
@@ -31,7 +32,7 @@ class Settings:
     contact: str = CONTACT  # where a site owner reads what we do and how to refuse
     slowness: float = 2.0  # a host rests twice as long as it took to answer: a slow one is busy with us a third at most
     address_hosts: int = 8  # asked at once at one address, and so many per delay: shared hosting bears that, not more
-    longest_delay: float = 30.0  # a longer crawl-delay is served at this pace
+    longest_delay: float = 30.0  # a host that asks for a longer crawl-delay is left alone: 120 pages an hour at most
     longest_wait: float = 300.0  # the most that back-off or Retry-After holds a host back
     strikes: int = 8  # failures in a row, each wait twice the last, after which a host is left alone in this round
     traps: int = 100  # URLs of a host that have a row in the log as a trap's; more are counted
@@ -45,7 +46,9 @@ class Settings:
     largest_image: int = 32 * 1024 * 1024  # beyond are scans and maps, not photos on a page
     redirects: int = 10  # browsers give up at 20, honest chains have three
     hosts: int = 64  # asked at once, one connection each
-    robots_age: float = 86_400.0  # RFC 9309 §2.4: rules are read anew after a day
+    robots_age: float = 86_400.0  # RFC 9309 §2.4: rules, and what else is asked of an origin, are read anew after a day
+    robots_later: tuple[float, ...] = (30.0, 120.0)  # rules that could not be read are asked for again: after a restart
+    ignore: tuple[tuple[str, str], ...] = ()  # signals that do not count, each with the reason why
     sitemaps: int = 500  # read of one site: 25 million URLs
     segment_bytes: int = 256 * 1024 * 1024  # of pictures in one WARC: the unit of retry of what follows
     segment_rows: int = 250_000  # of log or found in one segment: some 200 MB while they are written
@@ -57,12 +60,19 @@ class Settings:
             raise BadInput(f"--agent {self.agent!r}: a product token has letters, - and _ only, as TuwenBot")
         if not re.fullmatch(r"(https?://|mailto:)[\x21-\x7e]+", self.contact):
             raise BadInput(f"--contact {self.contact!r}: give a URL that a site owner can open")
+        for signal, reason in self.ignore:
+            check_ignored(signal, reason)
         if not 0 <= self.delay < float("inf"):
             raise BadInput(f"--delay {self.delay}: give seconds, 0 or more")
         for name in ("max_pages", "max_images", "max_bytes", "max_seconds"):
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:
                 raise BadInput(f"--{name.replace('_', '-')} {limit}: give 0 or more")
+
+    @property
+    def ignored(self) -> dict[str, str]:
+        """The signals that do not count, with the reasons."""
+        return dict(self.ignore)
 
     @property
     def user_agent(self) -> str:

@@ -44,9 +44,10 @@ CREATE TABLE urls (
     taken INTEGER NOT NULL DEFAULT 0, held TEXT);
 CREATE INDEX urls_queue ON urls (host, turn) WHERE outcome IS NULL;
 CREATE INDEX urls_left ON urls (kind, site, host) WHERE outcome = 'budget';
-CREATE TABLE robots (
-    origin TEXT PRIMARY KEY, asked REAL NOT NULL, ruling TEXT NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL,
-    attempts INTEGER NOT NULL, round INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE asked (
+    url TEXT PRIMARY KEY, asked REAL NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, round INTEGER NOT NULL, html INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE licences (origin TEXT, url TEXT, PRIMARY KEY (origin, url)) WITHOUT ROWID;
 CREATE TABLE counts (kind TEXT, outcome TEXT, number INTEGER NOT NULL, PRIMARY KEY (kind, outcome)) WITHOUT ROWID;
 CREATE TABLE beats (at REAL PRIMARY KEY, seconds REAL NOT NULL, answers INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE page_read (url TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -58,7 +59,7 @@ CREATE TABLE payloads (
 CREATE TABLE parts (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 """
-_VERSION = 2  # of the tables above
+_VERSION = 3  # of the tables above
 _BEATS_KEPT = 300.0  # seconds of rates
 _CACHE = 64 * 1024  # KiB of the database in memory: the pages that a million URLs keep warm
 

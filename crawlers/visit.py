@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from crawlers import conditional, media, pace, sitemap, traps
-from crawlers.asked import Asked, AskedRobots
+from crawlers import asking, conditional, media, pace, rsl, sitemap, traps
+from crawlers.asked import Rules, again
 from crawlers.budget import Left
 from crawlers.charset import decode
 from crawlers.conditional import Held
-from crawlers.consent import Consent, meta_robots, x_robots
+from crawlers.consent import Consent, deciding
+from crawlers.evidence import evidence
 from crawlers.extract import Page, read_page
 from crawlers.fetch import Fetched, Fetcher, Want
 from crawlers.frontier import Frontier
 from crawlers.job import Job
-from crawlers.robots import LARGEST, REDIRECTS, robots_url
+from crawlers.logged import log_row
+from crawlers.robots import robots_url
 from crawlers.settings import Settings
 from crawlers.store import IMAGES, PAGES, Place, Store
 from crawlers.urls import fetchable, host_queue, origin, path_ending
+from crawlers.wishes import Wishes
 from schemas.outcome import Outcome, UrlKind
 
 _ANY = "*/*;q=0.1"
+_DETOUR = 0.1  # seconds that another host takes to answer
 _ENDINGS = """
 jpg jpeg png gif webp bmp svg ico tif tiff avif heic psd mp3 mp4 m4a m4v avi mov wmv flv mkv webm wav ogg pdf doc docx
 xls xlsx ppt pptx zip rar 7z gz bz2 xz tar tgz exe msi dmg apk ipa iso bin css js json xml rss
@@ -39,14 +41,14 @@ class Visitor:
     def __init__(
         self,
         frontier: Frontier,
-        robots: AskedRobots,
+        wishes: Wishes,
         store: Store,
         fetcher: Fetcher,
         settings: Settings,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._frontier = frontier
-        self._robots = robots
+        self._wishes = wishes
         self._store = store
         self._fetcher = fetcher
         self._settings = settings
@@ -59,7 +61,6 @@ class Visitor:
             ),
             UrlKind.IMAGE: Want("image/*", settings.largest_image, media.PICTURES, codings="identity"),
             UrlKind.SITEMAP: Want(f"application/xml,text/xml,text/plain;q=0.9,{_ANY}", sitemap.LARGEST),
-            UrlKind.ROBOTS: Want(f"text/plain,{_ANY}", 2 * LARGEST, cut=True),
         }
 
     async def visit(self, job: Job) -> None:
@@ -68,65 +69,96 @@ class Visitor:
         if left is not None:
             self._end_unasked(job, left, None)
             return
-        if not job.address:
-            address = await self._fetcher.resolve(job.target)
-            if address and not self._frontier.settle(job, address, self._clock()):
-                return
-        asked = self._robots.of(job.target, self._clock())
+        now = self._clock()
+        asked = self._wishes.rules(job.target, now)
         if asked is None:
-            await self._ask_robots(job)
+            await self._ask(job, robots_url(job.target))
             return
-        refused = asked.verdict(job.target, self._settings.agent)
+        refused = asked.verdict(job.target, self._settings)
         if refused is not None:
             self._end_unasked(job, Left(refused), asked)
             return
+        consents: tuple[Consent, ...] = ()
+        if job.kind is not UrlKind.SITEMAP:  # a sitemap is not content that would be kept
+            file = self._wishes.missing(job.target, now)
+            if file is not None:
+                await self._ask(job, file)
+                return
+            consents = self._wishes.before(job.target, now)
+            if self._refused(consents):
+                self._end_unasked(job, Left(Outcome.OPTED_OUT), asked, consents)
+                return
+        if not await self._has_turn(job, job.target):
+            return
         taken = self._frontier.take(job)
-        fetched = await self._fetcher.fetch(
-            taken.target, replace(self._wants[taken.kind], more=conditional.headers(job.held, job.target))
-        )
+        want = replace(self._wants[taken.kind], more=conditional.headers(job.held, job.target))
+        fetched = asking.marked(await self._fetcher.fetch(taken.target, want))
         self.responses += 1
-        self._answered(taken, fetched, asked)
+        self._answered(taken, fetched, asked, consents)
         self._release(taken, fetched, asked)
 
-    def _end_unasked(self, job: Job, left: Left, asked: Asked | None) -> None:
+    def _refused(self, consents: tuple[Consent, ...]) -> bool:
+        return deciding(consents, self._settings.ignored) is not None
+
+    async def _has_turn(self, job: Job, url: str) -> bool:
+        """Whether the host of `url` may be asked now: the job waits there, and its address has a turn for it."""
+        if self._elsewhere(job, url):
+            return False
+        if job.address:
+            return True
+        address = await self._fetcher.resolve(url)
+        return not address or self._frontier.settle(job, address, self._clock())
+
+    def _elsewhere(self, job: Job, url: str) -> bool:
+        """Let a job wait at the host of `url`, where it must ask next, unless it does; whether it was sent there.
+
+        Its host is not asked for anything now. It pauses all the same, so that those behind the job come later, when
+        the answer that all of them need may be there, and do not follow it one and all.
+        """
+        if self._frontier.waits_at(job, url):
+            return False
+        self._frontier.move(job, url)
+        self._frontier.release(job, self._clock(), max(self._settings.delay, _DETOUR))
+        return True
+
+    def _end_unasked(self, job: Job, left: Left, asked: Rules | None, consents: tuple[Consent, ...] = ()) -> None:
         """A URL that is not asked for costs its host nothing, so it need not wait."""
         nothing = Fetched(job.target, left.outcome, self._clock(), status=left.status, detail=left.why)
-        self._end(job, nothing, left.outcome, asked, Place())
+        self._end(job, nothing, left.outcome, asked, Place(), consents=consents)
         self._frontier.release(job, self._clock())
 
-    def _release(self, job: Job, fetched: Fetched, asked: Asked | None) -> None:
+    def _release(self, job: Job, fetched: Fetched, asked: Rules | None, later: float = 0.0) -> None:
         self.received += fetched.wire
         strikes = job.strikes + 1 if pace.struggles(fetched) else 0
         delay = asked.delay(self._settings.agent) if asked else None
-        wait = pace.pause(self._settings, delay, strikes, pace.retry_after(fetched), fetched.seconds)
+        wait = max(pace.pause(self._settings, delay, strikes, pace.retry_after(fetched), fetched.seconds), later)
         if strikes >= self._settings.strikes:
             self._frontier.leave_alone(job, pace.final_outcome(fetched), fetched.status)
             wait = 0.0  # nothing is asked there any more
         self._frontier.release(job, self._clock(), wait, strikes=strikes, fetched=fetched)
 
-    async def _ask_robots(self, job: Job) -> None:
-        """Use the host's turn to ask for its rules; the job goes on waiting. RFC 9309: up to five redirects, and the
-        rules count for the origin that was asked first."""
-        url = robots_url(job.target)
-        fetched = await self._fetcher.fetch(url, self._wants[UrlKind.ROBOTS])
-        hops: list[str] = []
-        while fetched.location is not None and len(hops) < REDIRECTS:
-            hops.append(fetched.url)
-            fetched = await self._fetcher.fetch(fetched.location, self._wants[UrlKind.ROBOTS])
-        self.responses += 1
-        attempts = self._robots.attempts(url) + 1
-        if pace.passes(fetched) and attempts < self._settings.attempts:
-            self._robots.failed(url)
-            self._release(job, fetched, None)
+    async def _ask(self, job: Job, url: str) -> None:
+        """Use the host's turn to ask for a file of an origin; the job goes on waiting."""
+        if not await self._has_turn(job, url):
             return
-        outcome = Outcome.TOO_MANY_REDIRECTS if fetched.location is not None else pace.final_outcome(fetched)
+        reply = await asking.ask(self._fetcher, url)
+        self.responses += 1
+        fetched, outcome = reply.fetched, reply.outcome
+        answers, closes = self._wishes.answers, reply.kind is UrlKind.ROBOTS
+        attempts = answers.attempts(url) + 1
+        later = again(self._settings, fetched, attempts, closes=closes)
+        if later is not None:
+            answers.failed(url)
+            self._release(job, fetched, self._wishes.rules(url, self._clock()), later)
+            return
         place = self._keep(fetched, outcome, PAGES)
-        if self._robots.answered(url, fetched, outcome, self._frontier.round):
-            as_job = replace(job, url=url, kind=UrlKind.ROBOTS, attempts=attempts - 1, redirects=tuple(hops))
-            self._log(as_job, fetched, outcome, {"error": fetched.detail} if fetched.detail else {}, place)
-            self._frontier.count(str(UrlKind.ROBOTS), outcome)
-        asked = self._robots.of(url, self._clock())
-        self._add_sitemaps(url, asked.sitemaps() if asked else [])
+        if answers.answered(url, fetched, outcome, self._frontier.round):
+            as_job = replace(job, url=url, kind=reply.kind, attempts=attempts - 1, redirects=reply.hops)
+            self._log(as_job, fetched, outcome, evidence(None, [], [], {}, fetched.detail), place)
+            self._frontier.count(str(reply.kind), outcome)
+        asked = self._wishes.rules(url, self._clock())
+        if closes:
+            self._add_sitemaps(url, asked.sitemaps() if asked else [])
         self._release(job, fetched, asked)
 
     def _add_sitemaps(self, url: str, named: list[str]) -> None:
@@ -138,7 +170,7 @@ class Visitor:
             if found is not None:
                 self._frontier.add(found, UrlKind.SITEMAP, site)
 
-    def _answered(self, job: Job, fetched: Fetched, asked: Asked) -> None:
+    def _answered(self, job: Job, fetched: Fetched, asked: Rules, before: tuple[Consent, ...]) -> None:
         if fetched.location is not None:
             self._redirected(job, fetched, asked)
             return
@@ -147,17 +179,17 @@ class Visitor:
             return
         outcome = pace.final_outcome(fetched)
         if fetched.status == 304 and (held := conditional.at_target(job.held, job.target)) is not None:
-            self._end_unmodified(job, fetched, asked, held)
+            self._end_unmodified(job, fetched, asked, held, before)
         elif outcome is not Outcome.OK:
-            self._end(job, fetched, outcome, asked, self._keep(fetched, outcome, PAGES))
+            self._end(job, fetched, outcome, asked, self._keep(fetched, outcome, PAGES), consents=before)
         elif job.kind is UrlKind.SITEMAP:
             self._end_sitemap(job, fetched, asked)
         elif fetched.content_type in media.PICTURES:
-            self._end_image(job, fetched, asked)
+            self._end_image(job, fetched, asked, before)
         else:
-            self._end_page(job, fetched, asked)
+            self._end_page(job, fetched, asked, before)
 
-    def _redirected(self, job: Job, fetched: Fetched, asked: Asked) -> None:
+    def _redirected(self, job: Job, fetched: Fetched, asked: Rules) -> None:
         target = fetched.location or ""
         place = self._keep(fetched, Outcome.HTTP_ERROR, PAGES)
         if job.kind is UrlKind.PAGE and job.depth == 0:
@@ -170,23 +202,34 @@ class Visitor:
         else:
             self._frontier.redirect(job, target)
 
-    def _end_unmodified(self, job: Job, fetched: Fetched, asked: Asked, held: Held) -> None:
+    def _end_unmodified(
+        self, job: Job, fetched: Fetched, asked: Rules, held: Held, before: tuple[Consent, ...]
+    ) -> None:
         """A 304 may still bring an opt-out in its headers."""
-        consent = x_robots(fetched.header_values("x-robots-tag"), self._settings.agent)
-        outcome = Outcome.NOT_MODIFIED if consent.allowed else Outcome.OPTED_OUT
-        place = Place()
-        if consent.allowed:
+        consents = (*before, *self._wishes.of_answer(fetched))
+        place, outcome = Place(), Outcome.OPTED_OUT
+        if not self._refused(consents):
+            outcome = Outcome.NOT_MODIFIED
             place = self._store.keep_unmodified(fetched, IMAGES if job.kind is UrlKind.IMAGE else PAGES, held.date)
-        self._end(job, fetched, outcome, asked, place, consents=(consent,))
+        self._end(job, fetched, outcome, asked, place, consents=consents)
 
-    def _end_image(self, job: Job, fetched: Fetched, asked: Asked) -> None:
-        consent = x_robots(fetched.header_values("x-robots-tag"), self._settings.agent)
-        outcome = Outcome.OK if consent.allowed else Outcome.OPTED_OUT
+    def _end_image(self, job: Job, fetched: Fetched, asked: Rules, before: tuple[Consent, ...]) -> None:
+        consents = (*before, *self._wishes.of_answer(fetched))
+        if self._must_read(job, fetched, rsl.link_licences(fetched.header_values("link"), fetched.url)):
+            return
+        outcome = Outcome.OPTED_OUT if self._refused(consents) else Outcome.OK
         place = self._keep(fetched, outcome, IMAGES)
         # A link that leads straight to a picture: it is one.
-        self._end(job, fetched, outcome, asked, place, kind=UrlKind.IMAGE, consents=(consent,))
+        self._end(job, fetched, outcome, asked, place, kind=UrlKind.IMAGE, consents=consents)
 
-    def _end_sitemap(self, job: Job, fetched: Fetched, asked: Asked) -> None:
+    def _must_read(self, job: Job, fetched: Fetched, licences: tuple[str, ...]) -> bool:
+        """Whether an answer names a licence that is not known yet; then its URL waits until that has been read."""
+        if not licences or not self._wishes.name_licences(fetched.url, licences, self._clock()):
+            return False
+        self._frontier.again(job)
+        return True
+
+    def _end_sitemap(self, job: Job, fetched: Fetched, asked: Rules) -> None:
         named = sitemap.parse(fetched.body)
         outcome = Outcome.OK if named.pages or named.sitemaps or named.whole else Outcome.BAD_TYPE
         detail = "" if named.whole else "cut or broken: what could be read of it counts"
@@ -201,14 +244,13 @@ class Visitor:
                 if url is not None:
                     self._frontier.add(url, UrlKind.SITEMAP, job.site, job.depth + 1)
 
-    def _end_page(self, job: Job, fetched: Fetched, asked: Asked) -> None:
+    def _end_page(self, job: Job, fetched: Fetched, asked: Rules, before: tuple[Consent, ...]) -> None:
         page = read_page(decode(fetched.body, fetched.header("content-type")), fetched.url)
-        agent = self._settings.agent
-        consents = (
-            x_robots(fetched.header_values("x-robots-tag"), agent),
-            meta_robots(page.metas, agent),
-        )
-        outcome = Outcome.OK if all(one.allowed for one in consents) else Outcome.OPTED_OUT
+        licences = (*rsl.link_licences(fetched.header_values("link"), fetched.url), *page.licences)
+        if self._must_read(job, fetched, licences):
+            return
+        consents = (*before, *self._wishes.of_answer(fetched), *self._wishes.of_page(page, fetched))
+        outcome = Outcome.OPTED_OUT if self._refused(consents) else Outcome.OK
         self._end(job, fetched, outcome, asked, self._keep(fetched, outcome, PAGES), consents=consents)
         if not self._frontier.first_reading(fetched.url):
             return
@@ -230,8 +272,8 @@ class Visitor:
             self._frontier.add(url, UrlKind.PAGE, job.site, depth)
         elif self._frontier.refuse_trap(url, UrlKind.PAGE):
             row = log_row(url, UrlKind.PAGE, Outcome.BAD_URL, self._frontier.round, now)
-            evidence = json.dumps({"error": f"a trap: {reason}"}, ensure_ascii=False)
-            self._store.log(row | {"host": host_queue(url), "evidence": evidence})
+            said = evidence(None, [], [], {}, f"a trap: {reason}")
+            self._store.log(row | {"host": host_queue(url), "evidence": said})
 
     def _found(self, job: Job, url: str, page: Page) -> None:
         marks = self._frontier.marks(job.site)
@@ -254,25 +296,20 @@ class Visitor:
         job: Job,
         fetched: Fetched,
         outcome: Outcome,
-        asked: Asked | None,
+        asked: Rules | None,
         place: Place,
         *,
         kind: UrlKind | None = None,
         consents: tuple[Consent, ...] = (),
     ) -> None:
-        evidence: dict[str, Any] = {}
-        if asked is not None:
-            evidence["robots"] = asked.evidence(job.target, self._settings.agent)
-        said = [{"signal": one.signal, "said": one.said, "decided": one.decided} for one in consents if one.said]
-        if said:
-            evidence["consent"] = said
-        if fetched.detail:
-            evidence["error"] = fetched.detail
+        robots = asked.evidence_for(job.target, self._settings) if asked is not None else None
+        files = self._wishes.evidence(job.target, self._clock()) if consents else ()
+        said = evidence(robots, files, consents, self._settings.ignored, fetched.detail)
         held = conditional.held_after(job.held, fetched, outcome)
         self._frontier.done(job, outcome, kind, status=fetched.status, held=held)
-        self._log(replace(job, kind=kind or job.kind), fetched, outcome, evidence, place)
+        self._log(replace(job, kind=kind or job.kind), fetched, outcome, said, place)
 
-    def _log(self, job: Job, fetched: Fetched, outcome: Outcome, evidence: dict[str, Any], place: Place) -> None:
+    def _log(self, job: Job, fetched: Fetched, outcome: Outcome, said: str, place: Place) -> None:
         asked_for = fetched.seconds  # 0.0 without a request
         row = log_row(job.url, job.kind, outcome, self._frontier.round, fetched.started)
         self._store.log(
@@ -286,7 +323,7 @@ class Visitor:
                 "bytes": len(fetched.body),
                 "content_type": fetched.content_type,
                 "sha256": place.sha256,
-                "evidence": json.dumps(evidence, ensure_ascii=False, sort_keys=True),
+                "evidence": said,
                 "redirects": job.redirects,
                 "ip": fetched.ip,
                 "warc": place.warc,
@@ -295,29 +332,3 @@ class Visitor:
                 "body_offset": place.body_offset,
             }
         )
-
-
-def log_row(url: str, kind: UrlKind, outcome: Outcome, number: int, now: float) -> dict[str, Any]:
-    """The row of the log for a URL that nobody was asked for, in crawl round `number`."""
-    return {
-        "url": url,
-        "final_url": url,
-        "kind": str(kind),
-        "host": "",
-        "outcome": str(outcome),
-        "status": 0,
-        "attempts": 0,
-        "started": now,
-        "seconds": 0.0,
-        "bytes": 0,
-        "content_type": "",
-        "sha256": "",
-        "evidence": "{}",
-        "redirects": (),
-        "ip": "",
-        "warc": "",
-        "offset": -1,
-        "length": 0,
-        "body_offset": -1,
-        "round": number,
-    }

@@ -17,6 +17,8 @@ from rich.markup import escape
 
 from pipelines import arguments
 from pipelines.arguments import Arguments
+from pipelines.crawl_options import CrawlOptions
+from pipelines.signature import takes
 from schemas.errors import TuwenError
 
 app = typer.Typer(
@@ -31,78 +33,55 @@ app = typer.Typer(
 )
 
 CorpusFolder = Annotated[str, typer.Argument(metavar="CORPUS", help="the corpus folder, on any Beam filesystem")]
-Out = Annotated[str, typer.Option("--out", help="the corpus folder; made where it is not", metavar="CORPUS")]
 Recipe = Annotated[str, typer.Option(help="a packaged recipe, or a TOML file (a slash or .toml)", metavar="NAME|FILE")]
 Version = Annotated[str, typer.Option(help="the release's version", metavar="X.Y.Z")]
 Workers = Annotated[int, typer.Option(help="processes to use", min=1)]
 EngineName = Annotated[str, typer.Option("--engine", help="local, flink or dataflow")]
-Seeds = Annotated[list[str] | None, typer.Option(help="URLs, or seeds files (TOML, or a URL a line)")]
-UrlList = Annotated[str | None, typer.Option(help="a list of pictures instead of a crawl: csv, json, parquet …")]
-UrlCol = Annotated[str, typer.Option(help="the list's column of picture URLs")]
-CaptionCol = Annotated[str | None, typer.Option(help="the list's column of texts")]
-Allow = Annotated[list[str] | None, typer.Option(help="an address range that is not public, CIDR[:PORT]")]
-MaxPages = Annotated[int | None, typer.Option(help="pages to fetch at most", min=0)]
-MaxImages = Annotated[int | None, typer.Option(help="pictures to fetch at most", min=0)]
-MaxBytes = Annotated[int | None, typer.Option(help="bytes to fetch from one host at most, in a round", min=0)]
-MaxSeconds = Annotated[float | None, typer.Option(help="seconds to give one host at most, pauses included", min=0)]
-Again = Annotated[bool, typer.Option("--again", help="a finished crawl anew: fetch what has changed since")]
-Delay = Annotated[float, typer.Option(help="seconds between two requests to one host")]
-Agent = Annotated[str, typer.Option(help="the product token that robots.txt may name", metavar="TOKEN")]
-Contact = Annotated[str | None, typer.Option(help="where a site owner can read what this crawl does", metavar="URL")]
 ImageSize = Annotated[int | None, typer.Option(help="re-encode pictures at this size; as they came without", min=1)]
 ResizeMode = Annotated[str, typer.Option(help="img2dataset's: border, keep_ratio, keep_ratio_largest, center_crop, no")]
 Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
 
 # Typer brings a click of its own in some versions: its usage errors are known by what BadParameter is made of.
+_STOPPED = 130  # what a shell says of Ctrl-C; typer turns the exception into it in some versions
 USAGE: Any = typer.BadParameter.__mro__[1]
 
 _given = Arguments((), (), False)  # what `main` took from the command line beside typer's part
 
 
 def _engine(name: str, workers: int) -> Any:
-    from pipelines.engine import Engine
+    from pipelines.engine import Engine, check
 
-    return Engine(name, workers, _given.beam)
+    engine = Engine(name, workers, _given.beam)
+    check(engine)  # a mistyped word ends a command that has nothing to do, too
+    return engine
 
 
 @app.command(
     epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000,"
     " and while it runs: tuwen crawl --status corpus"
 )
+@takes(CrawlOptions)
 def crawl(
-    out: Annotated[str | None, typer.Option("--out", help="the corpus folder; made where it is not")] = None,
-    seeds: Seeds = None,
-    url_list: UrlList = None,
-    url_col: UrlCol = "url",
-    caption_col: CaptionCol = None,
-    allow_address: Allow = None,
-    max_pages: MaxPages = None,
-    max_images: MaxImages = None,
-    delay: Delay = 1.0,
-    agent: Agent = "TuwenBot",
-    contact: Contact = None,
-    max_bytes: MaxBytes = None,
-    max_seconds: MaxSeconds = None,
-    again: Again = False,
-    status: Annotated[str | None, typer.Option(help="show how far a crawl has come", metavar="CORPUS")] = None,
+    options: CrawlOptions,
+    status: Annotated[str, typer.Option(help="show how far a crawl has come", metavar="CORPUS")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="with --status: print JSON instead of a table")] = False,
+    explain: Annotated[
+        str, typer.Option(help="say what is asked before a URL, and what follows; do not fetch it", metavar="URL")
+    ] = "",
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
-    from pipelines import crawl as verb
-    from schemas.errors import BadInput
+    if status:
+        from pipelines import status as shown
 
-    if status is not None:
-        from pipelines.status import show
+        shown.show(status, as_json=as_json)
+    elif explain:
+        from pipelines import explain as explained
 
-        show(status, as_json=as_json)
-        return
-    if out is None:
-        raise BadInput("--out: name the corpus folder to crawl into")
-    settings = verb.settings(allow_address or [], max_pages, max_images, delay, agent, contact, max_bytes, max_seconds)
-    if url_list:
-        verb.crawl_list(url_list, url_col, caption_col, out, settings, again=again)
+        explained.show(explain, options.settings(), options.out)
     else:
-        verb.crawl_sites(seeds or [], out, settings, again=again)
+        from pipelines.crawl import crawl as verb
+
+        verb(options)
 
 
 @app.command(epilog="Example: tuwen pair corpus")
@@ -209,22 +188,10 @@ def release(
 
 
 @app.command(epilog="Example: tuwen run --seeds seeds.toml --out corpus --recipe demo")
+@takes(CrawlOptions)
 def run(
-    out: Out,
+    options: CrawlOptions,
     recipe: Recipe,
-    seeds: Seeds = None,
-    url_list: UrlList = None,
-    url_col: UrlCol = "url",
-    caption_col: CaptionCol = None,
-    allow_address: Allow = None,
-    max_pages: MaxPages = None,
-    max_images: MaxImages = None,
-    delay: Delay = 1.0,
-    agent: Agent = "TuwenBot",
-    contact: Contact = None,
-    max_bytes: MaxBytes = None,
-    max_seconds: MaxSeconds = None,
-    again: Again = False,
     version: Version = "1.0.0",
     image_size: ImageSize = None,
     resize_mode: ResizeMode = "border",
@@ -233,31 +200,25 @@ def run(
     engine: EngineName = "local",
 ) -> None:
     """All verbs in order, from seeds to a finished release; ends with the funnel as a table."""
+    from pipelines.crawl import crawl as crawl_verb
+    from pipelines.pack import Packing, check_version
+    from pipelines.release import check_date
     from schemas.recipe import load
 
-    load(recipe)  # a mistake in it shows before the crawl, not after
-    crawl(
-        out,
-        seeds,
-        url_list,
-        url_col,
-        caption_col,
-        allow_address,
-        max_pages,
-        max_images,
-        delay,
-        agent,
-        contact,
-        max_bytes,
-        max_seconds,
-        again,
-    )
-    pair(out, workers, engine)
-    measure(out, workers=workers, engine=engine)
-    cluster(out, workers=workers, engine=engine)
-    judge(out, recipe, workers=workers, engine=engine)
-    pack(out, recipe, version, image_size, resize_mode, workers, engine)
-    release(out, recipe, version, date, workers, engine)
+    # A mistake in any of these shows before the crawl, which may take days.
+    load(recipe)
+    check_version(version)
+    check_date(date)
+    Packing(image_size=image_size, resize_mode=resize_mode)
+    _engine(engine, workers)
+    crawl_verb(options)
+    corpus = options.out
+    pair(corpus, workers, engine)
+    measure(corpus, workers=workers, engine=engine)
+    cluster(corpus, workers=workers, engine=engine)
+    judge(corpus, recipe, workers=workers, engine=engine)
+    pack(corpus, recipe, version, image_size, resize_mode, workers, engine)
+    release(corpus, recipe, version, date, workers, engine)
 
 
 @app.command(epilog="Example: tuwen verify corpus/releases/wukong-1.0.0")
@@ -319,7 +280,8 @@ def main() -> None:
 
 def _run(words: list[str]) -> int:
     try:
-        return int(app(words, standalone_mode=False) or 0)
+        code = int(app(words, standalone_mode=False) or 0)
+        return code if code != _STOPPED else _fail("interrupted; the same command goes on from here", code)
     except USAGE as error:
         command = error.ctx.command_path if error.ctx else "tuwen"
         if not words:
@@ -327,7 +289,7 @@ def _run(words: list[str]) -> int:
             return 2
         return _fail(f"{error.format_message()} See: {command} --help", 2)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; the same command goes on from here", 130)
+        return _fail("interrupted; the same command goes on from here", _STOPPED)
     except TuwenError as error:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone

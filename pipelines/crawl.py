@@ -3,70 +3,48 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from crawlers.addresses import Allowed
+from crawlers.crawl import crawl as crawl_sites
+from crawlers.lists import from_list
 from crawlers.settings import CONTACT, Settings
 from pipelines import files
 from pipelines.corpus import Corpus
+from pipelines.crawl_options import CrawlOptions
 from pipelines.progress import progress, summary
 from schemas import seeds as seeds_file
 from schemas.errors import BadInput
 
-
-def settings(
-    allow: list[str],
-    max_pages: int | None,
-    max_images: int | None,
-    delay: float,
-    agent: str,
-    contact: str | None,
-    max_bytes: int | None = None,
-    max_seconds: float | None = None,
-) -> Settings:
-    """The options of the command line as the crawler takes them. Raises BadInput for one that it cannot."""
-    return Settings(
-        allow_addresses=tuple(Allowed.parse(text) for text in allow),
-        max_pages=max_pages,
-        max_images=max_images,
-        delay=delay,
-        agent=agent,
-        contact=contact or CONTACT,
-        max_bytes=max_bytes,
-        max_seconds=max_seconds,
-    )
+Crawl = Callable[..., dict[str, int]]
+"""crawl(corpus, settings, report, again=…): a source that is named, with all but where to and how."""
 
 
-def crawl_sites(seeds: list[str], out: str, settings: Settings, *, again: bool = False) -> dict[str, int]:
-    """Crawl from seeds into OUT/crawl; returns and prints the number of URLs by kind and outcome."""
-    from crawlers.crawl import crawl
+def crawl(options: CrawlOptions) -> dict[str, int]:
+    """Crawl what the options name into OUT/crawl; returns and prints the number of URLs by kind and outcome.
 
-    sites = seeds_file.load(seeds)
-    corpus = _local(out, settings)
+    Raises BadInput for options that contradict each other, and whatever the crawler does.
+    """
+    settings, source = options.settings(), _source(options)
+    corpus = _local(options.out, settings)
     with progress("crawl") as bar:
 
         def show(counts: Mapping[str, int]) -> None:
             bar.update(sum(counts.values()), counts)
 
-        counts = crawl(sites, Path(corpus.root), settings, show, again=again)
-    return _said(counts)
+        counts = source(Path(corpus.root), settings, show, again=options.again)
+    print(f"crawl: {summary(counts)}")
+    return counts
 
 
-def crawl_list(
-    url_list: str, url_col: str, caption_col: str | None, out: str, settings: Settings, *, again: bool = False
-) -> dict[str, int]:
-    """Fetch the pictures of a list into OUT/crawl; returns and prints the number of URLs by kind and outcome."""
-    from crawlers.lists import from_list
-
-    corpus = _local(out, settings)
-    with progress("crawl") as bar:
-
-        def show(counts: Mapping[str, int]) -> None:
-            bar.update(sum(counts.values()), counts)
-
-        counts = from_list(url_list, url_col, caption_col, Path(corpus.root), settings, show, again=again)
-    return _said(counts)
+def _source(options: CrawlOptions) -> Crawl:
+    """The crawl of the one source that is named."""
+    if options.url_list and options.seeds:
+        raise BadInput("--seeds and --url-list: give one of them; a corpus may take both, one after the other")
+    if options.url_list:
+        return partial(from_list, options.url_list, options.url_col, options.caption_col)
+    return partial(crawl_sites, seeds_file.load(options.seeds or []))
 
 
 def agent_of(corpus: Corpus) -> str:
@@ -75,7 +53,16 @@ def agent_of(corpus: Corpus) -> str:
     return files.read_bytes(path).decode().strip() if files.exists(path) else Settings().user_agent
 
 
+def overrides_of(corpus: Corpus) -> tuple[str, ...]:
+    """The opt-outs that were ignored in any crawl of this corpus, as `signal: reason`, sorted."""
+    path = corpus.crawl("overrides.txt")
+    return tuple(files.read_bytes(path).decode().splitlines()) if files.exists(path) else ()
+
+
 def _local(out: str, settings: Settings) -> Corpus:
+    """The corpus to crawl into, which says who crawls, and what is overridden."""
+    if not out:
+        raise BadInput("--out: name the corpus folder to crawl into, as in --out corpus")
     if files.is_remote(out):
         raise BadInput(f"--out {out}: a crawl keeps its state on a local disk; crawl there, and copy the folder after")
     corpus = Corpus(out)
@@ -83,13 +70,16 @@ def _local(out: str, settings: Settings) -> Corpus:
         print(
             "crawl: without --contact no site owner can reach you; give a URL or mailto: that you read", file=sys.stderr
         )
-    path, said = corpus.crawl("agent.txt"), f"{settings.user_agent}\n".encode()
-    if not files.exists(path) or files.read_bytes(path) != said:
-        with files.whole(path) as file:
-            file.write(said)
+    _say(corpus.crawl("agent.txt"), [settings.user_agent])
+    if settings.ignore:
+        said = {f"{signal}: {reason}" for signal, reason in settings.ignore}
+        _say(corpus.crawl("overrides.txt"), sorted({*overrides_of(corpus), *said}))
     return corpus
 
 
-def _said(counts: dict[str, int]) -> dict[str, int]:
-    print(f"crawl: {summary(counts)}")
-    return counts
+def _say(path: str, lines: list[str]) -> None:
+    """Write lines, unless the file has them: a second run changes nothing."""
+    data = "".join(f"{line}\n" for line in lines).encode()
+    if not files.exists(path) or files.read_bytes(path) != data:
+        with files.whole(path) as file:
+            file.write(data)

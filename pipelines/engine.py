@@ -80,17 +80,27 @@ def run(
         return _counters(result)
 
 
-def _pipeline(engine: Engine, job: str) -> beam.Pipeline:
+def check(engine: Engine) -> PipelineOptions:
+    """Beam's options of an engine. Raises BadInput for an engine or an option that is unknown, before any work."""
     options = beam_options.parse(engine.beam_args)
     if engine.name not in RUNNERS:
         raise BadInput(f"engine {engine.name!r} is unknown: use one of {', '.join(RUNNERS)}")
     if engine.workers < 1:
         raise BadInput(f"--workers {engine.workers}: use 1 or more")
-    name = options.view_as(StandardOptions).runner or RUNNERS[engine.name]
+    _check_flink(options, _runner(engine, options))
+    return options
+
+
+def _runner(engine: Engine, options: PipelineOptions) -> str:
+    return options.view_as(StandardOptions).runner or RUNNERS[engine.name]
+
+
+def _pipeline(engine: Engine, job: str) -> beam.Pipeline:
+    options = check(engine)
+    name = _runner(engine, options)
     try:
         if name.lower().rsplit(".", 1)[-1] in LOCAL:
             return beam.Pipeline(runner=_local(options, engine.workers), options=options)
-        _check_flink(options, name)
         _spread(options, engine.workers)
         return beam.Pipeline(runner=name, options=options)
     except (ValueError, ImportError, AttributeError) as error:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pipelines import files, ledgers
 from pipelines.corpus import Corpus
-from pipelines.crawl import agent_of
+from pipelines.crawl import agent_of, overrides_of
 from pipelines.diff import diff
 from pipelines.engine import Engine
 from pipelines.funnel import funnel, percent
@@ -30,6 +30,7 @@ def finish(corpus: Corpus, recipe: Recipe, version: str, date: str | None, engin
         version,
         engine=engine,
         agent=agent_of(corpus),
+        overrides=overrides_of(corpus),
         date=date,
         report=lambda made: report(corpus, recipe, counted.packed(made.counts)),
     )

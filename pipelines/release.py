@@ -214,13 +214,18 @@ def _family(corpus: Corpus, family: str) -> str:
     return ", ".join([f"version {version}", *(f"{name} {digest}" for name, digest in sorted(digests.items()))])
 
 
+def check_date(date: str | None) -> str | None:
+    """A day as YYYY-MM-DD. Raises BadInput for what is none."""
+    try:
+        return None if date is None else day.fromisoformat(date).isoformat()
+    except ValueError:
+        raise BadInput(f"--date {date}: not a day; write it as 2026-03-01") from None
+
+
 def _date(corpus: Corpus, date: str | None, out: Manifest | None) -> str:
     """The day that is asked for, else the one that the release is out with, else the last fetch's."""
     if date is not None:
-        try:
-            return day.fromisoformat(date).isoformat()
-        except ValueError:
-            raise BadInput(f"--date {date}: not a day; write it as 2026-03-01") from None
+        return check_date(date) or ""
     return out.date if out else datetime.fromtimestamp(clock(corpus)[1], timezone.utc).date().isoformat()
 
 

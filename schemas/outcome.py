@@ -41,6 +41,7 @@ class UrlKind(str, Enum):
     ROBOTS = "robots"
     SITEMAP = "sitemap"
     LIST = "list"
+    CONSENT = "consent"  # a file of an origin that says what its pages may be used for: tdmrep.json, ai.txt, a licence
 
     def __str__(self) -> str:
         return self.value

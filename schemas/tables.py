@@ -28,7 +28,7 @@ LOG = pa.schema(
     [
         column("url", pa.string(), "the URL as it was asked for"),
         column("final_url", pa.string(), "the URL that answered, after redirects; the same as url without any"),
-        column("kind", pa.string(), "page, image, robots, sitemap or list: what it was fetched as"),
+        column("kind", pa.string(), "page, image, robots, sitemap, list or consent: what it was fetched as"),
         column("host", pa.string(), "the host's queue: its name, with the port where that is not the default"),
         column("outcome", pa.string(), "how the fetching ended: one of the closed set of outcomes"),
         column("status", pa.int16(), "the last HTTP status; 0 when none came"),
@@ -41,7 +41,7 @@ LOG = pa.schema(
         column(
             "evidence",
             pa.string(),
-            "JSON: each opt-out signal that was read, when, what it said, which decided",
+            "JSON: robots, files, read, consent, decided, ignored, error, those that are not empty: docs/crawling.md",
         ),
         column("redirects", pa.list_(pa.string()), "the URLs between url and final_url"),
         column("ip", pa.string(), "the numeric address that answered; '' when none did"),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawlers.consent import meta_robots, x_robots
+from crawlers.consent import Consent, deciding, meta_robots, x_robots
 
 REFUSALS = ["noindex", "none", "noimageindex", "noai", "noimageai", "noml"]
 
@@ -64,6 +64,49 @@ def test_links() -> None:
     assert not meta_robots([("robots", "nofollow")], "TuwenBot").follow
     assert not x_robots(["none"], "TuwenBot").follow
     assert x_robots(["noindex"], "TuwenBot").follow
+
+
+NOW = 1_300_000_000.0  # 13 March 2011
+
+
+@pytest.mark.parametrize(
+    ("date", "passed"),
+    [
+        ("25 Jun 2010 15:00:00 PST", True),
+        ("25 Jun 2030 15:00:00 PST", False),
+        ("Friday, 25-Aug-2010 15:00:00 EST", True),
+        ("Fri, 25 Jun 2010 15:00:00 GMT", True),
+        ("Fri, 25 Jun 2030 15:00:00 GMT", False),
+        ("2010-09-21", True),
+        ("2030-09-21", False),
+        ("2010-09-21T10:00:00Z", True),
+        ("2010-09-21T10:00:00+08:00", True),
+        ("soon", False),
+        ("", False),
+        ("9999-99-99", False),
+    ],
+)
+def test_an_expiry_refuses_once_it_has_passed(date: str, passed: bool) -> None:
+    for consent in (
+        x_robots([f"unavailable_after: {date}"], "TuwenBot", NOW),
+        x_robots([f"TuwenBot: unavailable_after: {date}"], "TuwenBot", NOW),
+        meta_robots([("robots", f"index, unavailable_after: {date}")], "TuwenBot", NOW),
+    ):
+        assert consent.allowed is not passed and consent.decided == (consent.said[-1] if passed else "")
+    assert x_robots([f"unavailable_after: {date}"], "TuwenBot").allowed
+    later = x_robots([f"unavailable_after: {date}, noarchive"], "TuwenBot", NOW)
+    assert later.said[-1] == "noarchive" and later.allowed is not passed
+
+
+def test_the_date_of_another_bot_is_not_ours() -> None:
+    assert x_robots(["otherbot: unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT, noai"], "TuwenBot", NOW).allowed
+
+
+def test_the_most_restrictive_decides_unless_it_is_ignored() -> None:
+    yes, no, also = Consent("rsl", ("permits all",)), Consent("tdmrep", ("1",), "1"), Consent("rsl", ("x",), "x")
+    assert deciding([yes, no, also], {}) is no and deciding([yes], {}) is None
+    assert deciding([yes, no, also], {"tdmrep": "ours"}) is also
+    assert deciding([yes, no, also], {"tdmrep": "ours", "rsl": "ours"}) is None
 
 
 @given(st.lists(st.text(max_size=40), max_size=4))

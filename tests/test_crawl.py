@@ -164,50 +164,6 @@ def test_budgets_of_pages_and_pictures(web: Web, tmp_path: Path) -> None:
     assert kinds == {(True, "ok"): 4, (True, "budget"): 2, (False, "ok"): 3, (False, "budget"): 4}
 
 
-ROBOTS_ANSWERS: dict[str, tuple[Answer, str]] = {
-    "404": (answer("no", "404 Not Found"), "ok"),
-    "410": (answer("no", "410 Gone"), "ok"),
-    "418": (answer("no", "418 Teapot"), "ok"),
-    "empty": (answer("", kind="text/plain"), "ok"),
-    "HTML with 200": (answer("<!doctype html><p>hello"), "ok"),
-    "closed": (answer("User-agent: *\nDisallow: /", kind="text/plain"), "robots"),
-    "closed in UTF-8 with a mark": (answer("\ufeffUser-agent: *\nDisallow: /", kind="text/plain"), "robots"),
-    "closed, with GBK": (
-        answer("# 禁止\nUser-agent: TuwenBot\nDisallow: /".encode("gbk"), kind="text/plain"),
-        "robots",
-    ),
-    "closed, gzipped": (
-        answer(gzip.compress(b"User-agent: *\nDisallow: /"), kind="text/plain", Content_Encoding="gzip"),
-        "robots",
-    ),
-    "redirected": (redirect("/r2"), "robots"),
-    "redirected in a circle": (redirect("/robots.txt"), "robots_unreachable"),
-    "401": (answer("no", "401 Unauthorized"), "robots_unreachable"),
-    "403": (answer("no", "403 Forbidden"), "robots_unreachable"),
-    "429": (answer("no", "429 Too Many Requests"), "robots_unreachable"),
-    "500": (answer("no", "500 Internal Server Error"), "robots_unreachable"),
-    "503": (answer("no", "503 Service Unavailable"), "robots_unreachable"),
-    "broken gzip": (answer(b"no gzip", Content_Encoding="gzip"), "robots_unreachable"),
-    "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nUser-agent", "robots_unreachable"),
-    "hung up": (lambda connection, request: connection.close(), "robots_unreachable"),
-    "silent": (lambda connection, request: time.sleep(1), "robots_unreachable"),
-}
-
-
-@pytest.mark.parametrize("name", ROBOTS_ANSWERS)
-def test_what_follows_from_asking_for_robots(web: Web, tmp_path: Path, name: str) -> None:
-    given, outcome = ROBOTS_ANSWERS[name]
-    closed = answer("User-agent: *\nDisallow: /", kind="text/plain")
-    answers: dict[str, Answer] = {"/robots.txt": given, "/r2": closed, "/": page("x")}
-    ended = run(web, tmp_path, answers, read_timeout=0.2, longest_wait=0.05, deadline=0.4 if name == "cut" else 5.0)
-    assert ended["/"] == outcome
-    assert ("/" in web.paths()) == (outcome == "ok")
-    assert set(ended) == {"/", "/robots.txt"}
-    passing = name in ("429", "500", "503", "cut", "hung up", "silent")
-    assert web.paths().count("/robots.txt") == (3 if passing else 6 if "circle" in name else 1)
-    assert log(tmp_path)[web.url("/robots.txt")]["attempts"] == (3 if passing else 1)
-
-
 def test_the_picture_host_is_asked_too(web: Web, tmp_path: Path) -> None:
     open_, closed = Web({"/1.png": picture(1)}, "127.0.0.2"), Web({"/2.png": picture(2)}, "127.0.0.3")
     closed.answers["/robots.txt"] = answer("User-agent: TuwenBot\nDisallow: /", kind="text/plain")

@@ -64,6 +64,37 @@ def test_one_url_of_a_host_at_a_time(state: State) -> None:
     assert job(frontier, 1e9 + 5).url == "http://one.cn/b"
 
 
+def test_a_detour_waits_its_turn_at_the_other_host_and_comes_back(state: State) -> None:
+    frontier = Frontier(state, loopback())
+    frontier.add("http://two.cn/b", PAGE, 1)
+    frontier.add("http://one.cn/a", PAGE, 1)
+    busy, first = job(frontier), job(frontier)
+    assert frontier.waits_at(first, "https://one.cn/x") and not frontier.waits_at(first, "http://two.cn/l.xml")
+    frontier.move(first, "http://two.cn/l.xml")
+    frontier.release(first, 0)
+    assert frontier.next(1e9) is None  # two.cn is busy, and nothing waits at one.cn
+    frontier.done(busy, Outcome.OK)
+    frontier.release(busy, 0)
+    away = job(frontier)
+    assert (away.url, away.target, away.attempts) == (first.url, first.target, 0)
+    assert frontier.waits_at(away, "http://two.cn/l.xml")
+    frontier.move(away, away.target)
+    frontier.release(away, 0)
+    state.commit()
+    back = job(Frontier(reopened(state), loopback()))
+    assert back.host == first.host and back.url == first.url
+
+
+def test_a_url_that_waits_again_has_made_no_attempt(state: State) -> None:
+    frontier = Frontier(state, loopback())
+    for path in "ab":
+        frontier.add(f"http://one.cn/{path}", PAGE, 1)
+    first = job(frontier)
+    frontier.again(first)
+    frontier.release(first, 0)
+    assert drained(frontier) == ["http://one.cn/b", "http://one.cn/a"]
+
+
 def test_a_url_waits_once(state: State) -> None:
     frontier = Frontier(state, loopback())
     for _ in range(3):

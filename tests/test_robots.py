@@ -44,6 +44,69 @@ def test_allows(rules: str, path: str, allowed: bool) -> None:
     assert allows("\ufeff" + rules, path) is allowed
 
 
+# RFC 9309 §5.1, to the letter.
+SIMPLE = """User-Agent: *
+Disallow: *.gif$
+Disallow: /example/
+Allow: /publications/
+
+User-Agent: foobot
+Disallow:/
+Allow:/example/page.html
+Allow:/example/allowed.gif
+
+User-Agent: barbot
+User-Agent: bazbot
+Disallow: /example/page.html
+
+User-Agent: quxbot
+"""
+
+
+@pytest.mark.parametrize(
+    ("agent", "allowed", "closed"),
+    [
+        ("TuwenBot", ["/", "/publications/x", "/x.gif?y"], ["/x.gif", "/example/", "/example/page.html"]),
+        ("foobot", ["/example/page.html", "/example/allowed.gif"], ["/", "/publications/", "/example/", "/x.gif"]),
+        ("FooBot", ["/example/page.html"], ["/"]),
+        ("barbot", ["/", "/x.gif", "/example/"], ["/example/page.html"]),
+        ("bazbot", ["/", "/x.gif", "/example/"], ["/example/page.html"]),
+        ("quxbot", ["/", "/x.gif", "/example/page.html"], []),
+    ],
+)
+def test_the_simple_example(agent: str, allowed: list[str], closed: list[str]) -> None:
+    assert [path for path in allowed if not allows(SIMPLE, path, agent)] == []
+    assert [path for path in closed if allows(SIMPLE, path, agent)] == []
+
+
+def test_the_longest_match_example() -> None:
+    rules = "User-Agent: foobot\nAllow: /example/page/\nDisallow: /example/page/disallowed.gif"
+    assert not allows(rules, "/example/page/disallowed.gif", "foobot")
+    assert allows(rules, "/example/page/", "foobot")
+
+
+# RFC 9309 §2.2.2: a path in robots.txt, and the URI's.
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("/foo/bar?baz=quz", "/foo/bar?baz=quz"),
+        ("/foo/bar?baz=https://foo.bar", "/foo/bar?baz=https%3A%2F%2Ffoo.bar"),
+        ("/foo/bar/\u30c4", "/foo/bar/%E3%83%84"),
+        ("/foo/bar/%E3%83%84", "/foo/bar/%E3%83%84"),
+        ("/foo/bar/%62%61%7A", "/foo/bar/baz"),
+    ],
+)
+def test_percent_encoding(written: str, path: str) -> None:
+    assert not allows(f"User-agent: *\nDisallow: {written}", path)
+    assert allows(f"User-agent: *\nDisallow: {written}", "/foo/other")
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_forbids_too(coding: str) -> None:
+    body = "User-agent: *\nDisallow: /x\n".encode(coding)
+    assert not Robots.parse(body).allows(f"{SITE}/x", "TuwenBot") and Robots.parse(body).allows(SITE, "TuwenBot")
+
+
 def test_comments_in_gbk_do_no_harm() -> None:
     body = "# 禁止抓取\nUser-agent: *\nDisallow: /closed/ # 不要\n".encode("gbk")
     assert not Robots.parse(body).allows(f"{SITE}/closed/x", "TuwenBot")

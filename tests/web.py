@@ -115,6 +115,7 @@ def _handler(web: Web) -> type[socketserver.StreamRequestHandler]:
 
 
 def loopback(**changes: object) -> Settings:
-    """Settings for the small web: all of loopback is open, and nobody waits."""
+    """Settings for the small web: all of loopback is open, nobody waits, and no file but robots.txt is asked for."""
     allowed = (Allowed.parse("127.0.0.0/8"),)
-    return Settings(**({"allow_addresses": allowed, "delay": 0.0} | changes))  # type: ignore[arg-type]
+    unasked = (("tdmrep", "not what is tested here"), ("ai.txt", "not what is tested here"))
+    return Settings(**({"allow_addresses": allowed, "delay": 0.0, "ignore": unasked} | changes))  # type: ignore[arg-type]

@@ -1,0 +1,53 @@
+"""What `tuwen crawl` may be told, and `tuwen run` too: where pictures come from, and how the crawler behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from typer import Option
+
+from crawlers import ignored
+from crawlers.addresses import Allowed
+from crawlers.settings import CONTACT, Settings
+
+
+@dataclass(frozen=True)
+class CrawlOptions:
+    """One field for each option, in the order of `--help`."""
+
+    out: Annotated[str, Option("--out", help="the corpus folder; made where it is not", metavar="CORPUS")] = ""
+    seeds: Annotated[list[str] | None, Option(help="URLs, or seeds files (TOML, or a URL a line)")] = None
+    url_list: Annotated[str | None, Option(help="a list of pictures instead of a crawl: csv, json, parquet …")] = None
+    url_col: Annotated[str, Option(help="the list's column of picture URLs")] = "url"
+    caption_col: Annotated[str | None, Option(help="the list's column of texts")] = None
+    allow_address: Annotated[list[str] | None, Option(help="an address range that is not public, CIDR[:PORT]")] = None
+    max_pages: Annotated[int | None, Option(help="pages to fetch at most", min=0)] = None
+    max_images: Annotated[int | None, Option(help="pictures to fetch at most", min=0)] = None
+    max_bytes: Annotated[int | None, Option(help="bytes to fetch from one host at most, in a round", min=0)] = None
+    max_seconds: Annotated[
+        float | None, Option(help="seconds to give one host at most in a round, pauses included", min=0)
+    ] = None
+    delay: Annotated[float, Option(help="seconds between two requests to one host")] = 1.0
+    agent: Annotated[str, Option(help="the product token that robots.txt may name", metavar="TOKEN")] = "TuwenBot"
+    contact: Annotated[str | None, Option(help="where a site owner can read what this crawl does", metavar="URL")] = (
+        None
+    )
+    ignore: Annotated[
+        list[str] | None, Option(help="an opt-out signal that shall not count, and why", metavar="SIGNAL=REASON")
+    ] = None
+    again: Annotated[bool, Option("--again", help="a finished crawl anew: fetch what has changed since")] = False
+
+    def settings(self) -> Settings:
+        """How the crawler is to behave. Raises BadInput for an option that it cannot take."""
+        return Settings(
+            allow_addresses=tuple(Allowed.parse(text) for text in self.allow_address or ()),
+            max_pages=self.max_pages,
+            max_images=self.max_images,
+            max_bytes=self.max_bytes,
+            max_seconds=self.max_seconds,
+            delay=self.delay,
+            agent=self.agent,
+            contact=self.contact or CONTACT,
+            ignore=tuple(ignored.parse(text) for text in self.ignore or ()),
+        )
