@@ -11,27 +11,39 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
-_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215: a site's own translation
-_COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291's deprecated form, which some stacks still route
-_NEVER_PUBLIC = [
+_ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214: these before an IPv4 address, in any network
+_WORLD = ipaddress.IPv6Network("2000::/3")  # RFC 4291: all global unicast so far; all else is special or unassigned
+_CLOSED = tuple(
     ipaddress.ip_network(text)
     for text in (
-        "100.64.0.0/10",  # RFC 6598 shared: where some clouds keep their metadata
-        "192.0.0.0/24",  # RFC 6890 protocol assignments
+        "0.0.0.0/8",  # RFC 791: this network; Linux takes 0.0.0.0 for itself
+        "10.0.0.0/8",  # RFC 1918: private
+        "100.64.0.0/10",  # RFC 6598: shared, where some clouds keep their metadata
+        "127.0.0.0/8",  # RFC 1122: loopback
+        "169.254.0.0/16",  # RFC 3927: link-local, where most clouds keep their metadata
+        "172.16.0.0/12",  # RFC 1918: private
+        "192.0.0.0/24",  # RFC 6890: protocol assignments; two of them are reachable, and serve no pages
+        "192.0.2.0/24",  # RFC 5737: documentation
         "192.88.99.0/24",  # RFC 7526: the retired 6to4 relay
-        "fec0::/10",  # RFC 3879: retired site-local
+        "192.168.0.0/16",  # RFC 1918: private
+        "198.18.0.0/15",  # RFC 2544: benchmarking
+        "198.51.100.0/24",  # RFC 5737: documentation
+        "203.0.113.0/24",  # RFC 5737: documentation
+        "224.0.0.0/3",  # RFC 1112: multicast, reserved, and broadcast at its end
+        "2001::/23",  # RFC 2928: protocol assignments, benchmarking among them; Teredo is unwrapped before
+        "2001:db8::/32",  # RFC 3849: documentation
         "3fff::/20",  # RFC 9637: documentation
-        "5f00::/16",  # RFC 9602: segment routing, inside one network only
     )
-]
+)
 _WEB_PORTS = (80, 443)  # a crawler that can be pointed at other ports is a port scanner
 
 
 def is_public(address: str) -> bool:
     """Whether one literal IPv4 or IPv6 address is reachable by anyone: not loopback, private, link-local and so on.
 
-    An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4, Teredo) counts as itself. What is no address is not
-    public. Source: IANA's special-purpose registries, as `ipaddress` knows them, and the list above.
+    An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4, Teredo, ISATAP) counts as itself. What is no address, or
+    has a scope, is not public. Source: IANA's special-purpose registries of October 2025, as the list above; not the
+    `ipaddress` module's own, which differs from one Python to the next.
 
     >>> is_public("93.184.215.14"), is_public("127.0.0.1"), is_public("::ffff:10.0.0.1"), is_public("64:ff9b::7f00:1")
     (True, False, False, False)
@@ -44,27 +56,26 @@ def is_public(address: str) -> bool:
 
 
 def _plainly_public(address: Address) -> bool:
-    if address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback:
+    if isinstance(address, ipaddress.IPv6Address) and (address.scope_id is not None or address not in _WORLD):
         return False
-    if any(address.version == network.version and address in network for network in _NEVER_PUBLIC):
-        return False
-    return address.is_global
+    return not any(address in network for network in _CLOSED if network.version == address.version)
 
 
 def _unwrapped(address: Address) -> list[Address]:
     """The addresses that a packet to this one may end at."""
-    if isinstance(address, ipaddress.IPv4Address):
+    if isinstance(address, ipaddress.IPv4Address) or address.scope_id is not None:
         return [address]
-    if address.scope_id is not None or address in _NAT64_LOCAL:
-        return [ipaddress.IPv6Address("::1")]  # only ever local
     if address.ipv4_mapped is not None:
         return [address.ipv4_mapped]
-    if address in _NAT64 or address in _COMPATIBLE:
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address in _NAT64:
+        return [last]
     if address.sixtofour is not None:
         return [address.sixtofour]
     if address.teredo is not None:
         return list(address.teredo)
+    if int(address) >> 32 & 0xFFFFFFFF in _ISATAP:
+        return [address, last]
     return [address]
 
 

@@ -8,6 +8,8 @@ from typing import Protocol
 import brotli
 
 ACCEPTED = "gzip, deflate, br"
+_BROTLI_PIECE = 65_536  # bytes of output at once, or somewhat more
+_MOST_MEMBERS = 1_000  # of one gzip stream: each may be empty, so their number is no matter of size
 
 
 class Broken(Exception):
@@ -15,11 +17,15 @@ class Broken(Exception):
 
 
 class TooLarge(Exception):
-    """More bytes come out than the cap allows."""
+    """More bytes come out than the cap allows; `fits` are those of the last piece that it does allow."""
+
+    def __init__(self, fits: bytes) -> None:
+        super().__init__()
+        self.fits = fits
 
 
 class Decoder(Protocol):
-    """Takes coded bytes as they come; gives decoded ones."""
+    """Takes coded bytes as they come; gives decoded ones. Raises Broken or TooLarge."""
 
     def feed(self, data: bytes) -> bytes: ...
 
@@ -50,9 +56,9 @@ class _Identity:
         self._left = cap
 
     def feed(self, data: bytes) -> bytes:
+        if len(data) > self._left:
+            raise TooLarge(data[: self._left])
         self._left -= len(data)
-        if self._left < 0:
-            raise TooLarge
         return data
 
     def finish(self) -> bool:
@@ -66,27 +72,34 @@ class _Zlib:
         self._left = cap
         self._window = window
         self._fed = False
+        self._held = b""  # a first byte, which alone does not tell what begins
         self._machine = zlib.decompressobj(window) if window else None
         self._ended = 0  # members that ended
 
     def feed(self, data: bytes) -> bytes:
-        out = []
+        out: list[bytes] = []
+        self._fed = self._fed or bool(data)
+        data, self._held = self._held + data, b""
         while data:
             if self._machine is None or self._machine.eof:
+                if len(data) < 2:
+                    self._held = data
+                    break
                 if self._ended and not data.startswith(b"\x1f\x8b"):
                     break  # padding after the last member: browsers pass over it
                 self._machine = zlib.decompressobj(self._window or _deflate_window(data))
-            self._fed = True
             try:
                 piece = self._machine.decompress(data, self._left + 1)
             except zlib.error as error:
                 raise Broken(str(error)) from None
+            out.append(piece[: self._left])
+            if len(piece) > self._left:
+                raise TooLarge(b"".join(out))
             self._left -= len(piece)
-            if self._left < 0:
-                raise TooLarge
-            out.append(piece)
             data = self._machine.unused_data
             self._ended += self._machine.eof
+            if self._ended > _MOST_MEMBERS:
+                raise Broken(f"more than {_MOST_MEMBERS} members in one gzip stream")
         return b"".join(out)
 
     def finish(self) -> bool:
@@ -105,17 +118,18 @@ class _Brotli:
         self._machine = brotli.Decompressor()
 
     def feed(self, data: bytes) -> bytes:
-        out = []
+        out: list[bytes] = []
         self._fed = self._fed or bool(data)
         try:
-            while data or not self._machine.can_accept_more_data():
-                piece = self._machine.process(data, output_buffer_limit=65_536)
+            while data or out:
+                piece = self._machine.process(data, output_buffer_limit=_BROTLI_PIECE)
                 data = b""
+                out.append(piece[: self._left])
+                if len(piece) > self._left:
+                    raise TooLarge(b"".join(out))
                 self._left -= len(piece)
-                if self._left < 0:
-                    raise TooLarge
-                out.append(piece)
-                if self._machine.is_finished():
+                # That it takes more data does not mean that it gave all: what is less than a piece does.
+                if self._machine.is_finished() or (len(piece) < _BROTLI_PIECE and self._machine.can_accept_more_data()):
                     break
         except brotli.error as error:
             raise Broken(str(error)) from None

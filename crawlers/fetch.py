@@ -1,121 +1,107 @@
-"""One request. The only module that opens sockets; all that the world does comes back as a value."""
+"""One request. The only module that opens sockets; all that the world does comes back as a value.
+
+A client of our own, because what makes a crawler's client safe is what others leave out: the numeric address is
+checked where the connection is opened, nothing but GET is spoken, one answer is taken from a connection for each
+request, and whatever comes unasked ends the connection.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import ipaddress
 import socket
+import ssl
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any, cast
 
-import aiohttp
-from yarl import URL
+from aiohappyeyeballs import start_connection
 
-from crawlers import coding, media
 from crawlers.addresses import may_reach
+from crawlers.fetched import Fetched, Want
+from crawlers.http1 import Headers
+from crawlers.receive import Receiver
 from crawlers.settings import Settings
-from crawlers.urls import fetchable
+from crawlers.urls import fetchable, origin
 from schemas.outcome import Outcome
 
-Headers = tuple[tuple[str, str], ...]
-"""Names and values, each character one byte as it came (Latin-1)."""
+__all__ = ["Fetched", "Fetcher", "Headers", "Want"]
 
-_REDIRECTS = (301, 302, 303, 307, 308)
-_HEADER_BYTES = 16_384  # of one line; 8 KB is the usual limit, Chinese CDNs exceed it with tracing headers
-_HEADERS = 128  # lines
+_IDLE = 20.0  # seconds that a connection waits for its next request: servers hang up after 5 to 75
+_KEPT = 128  # connections that wait: two for each host that is asked at once
+_NAMES_AGE = 300.0  # seconds that an address counts for a name: a resolver's usual floor
+_NAMES = 10_000  # remembered: some 5 MB
+_READ = 262_144  # bytes at once: a picture in one turn of the loop
+_SECOND_FAMILY = 0.25  # seconds until the next address is tried beside a silent one: RFC 8305 §5
 _DETAIL = 200  # characters of what an error says
 
-
-@dataclass(frozen=True)
-class Fetched:
-    """How one request ended. `outcome` is OK for a whole 2xx answer of a wanted type; a redirect is HTTP_ERROR with
-    `location` set, which the caller may follow, asking robots and address anew."""
-
-    url: str
-    outcome: Outcome
-    started: float  # seconds since 1970
-    seconds: float = 0.0
-    status: int = 0
-    reason: str = ""
-    headers: Headers = ()
-    request_headers: Headers = ()
-    body: bytes = b""  # decoded
-    wire: int = 0  # bytes of the body as they came
-    content_type: str = ""  # sniffed
-    ip: str = ""
-    location: str | None = None
-    detail: str = ""  # in words, for the log
-
-    def header(self, name: str) -> str:
-        """The first header of that name; '' without."""
-        return next((value for key, value in self.headers if key.lower() == name), "")
-
-    def header_values(self, name: str) -> list[str]:
-        """Every header of that name."""
-        return [value for key, value in self.headers if key.lower() == name]
-
-
-@dataclass(frozen=True)
-class Want:
-    """What is asked for: the Accept header, the types that are read to the end (None: any), the most bytes."""
-
-    accept: str
-    cap: int
-    types: frozenset[str] | None = None
-    codings: str = coding.ACCEPTED
-    cut: bool = False  # at the cap the rest is left, and what came is good
-    more: Headers = ()  # sent besides
+_Info = tuple[int, int, int, str, tuple[Any, ...]]  # an address as getaddrinfo gives it
 
 
 class _Blocked(OSError):
     """The address is not one that we may reach."""
 
 
-@dataclass
-class _Attempt:
-    """What is learnt on the way, for the error handlers."""
+class _Wire(asyncio.BufferedProtocol):
+    """One connection. What comes is handed to the receiver at once, so nothing piles up; all share one buffer."""
 
-    blocked: str = ""
-    reused: bool = False  # the connection had served an earlier request
-    answer: Fetched | None = None
+    def __init__(self, buffer: memoryview) -> None:
+        self._buffer = buffer
+        self._transport: asyncio.Transport | None = None
+        self._receiver: Receiver | None = None
+        self._done: asyncio.Future[None] | None = None
+        self.ip = ""
+        self.idle_since = 0.0
+        self.heard_at = 0.0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it may serve a request."""
+        return self._transport is not None and not self._transport.is_closing()
 
-_attempt: ContextVar[_Attempt] = ContextVar("attempt")
+    def ask(self, request: bytes, receiver: Receiver) -> asyncio.Future[None]:
+        """Send a request; the future is done when the receiver has its outcome."""
+        assert self._transport is not None
+        self._done = asyncio.get_running_loop().create_future()
+        self._receiver, self.heard_at = receiver, time.monotonic()
+        self._transport.write(request)
+        return self._done
 
+    def leave(self) -> None:
+        """Hang up at once."""
+        self._receiver = None
+        if self._transport is not None:
+            self._transport.abort()
 
-class _Response(aiohttp.ClientResponse):
-    """Remembers who answered, and whether they hung up: aiohttp lets go of the connection as soon as it can."""
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
 
-    peer = ""
-    hung_up: asyncio.Future[None] | None = None
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
 
-    async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        transport = connection.transport
-        address = transport.get_extra_info("peername") if transport is not None else None
-        self.peer = address[0] if address else ""
-        self.hung_up = connection.protocol.closed if connection.protocol is not None else None
-        return await super().start(connection)
-
-    @contextlib.contextmanager
-    def noticing_the_end(self) -> Iterator[None]:
-        """Wake the reader of a body whose chunks are broken: aiohttp closes the connection, and lets it wait."""
-
-        def wake(ended: asyncio.Future[None]) -> None:
-            why = None if ended.cancelled() else ended.exception()
-            if not self.content.is_eof() and self.content.exception() is None:
-                self.content.set_exception(aiohttp.ClientPayloadError(f"the connection ended within the body: {why}"))
-
-        if self.hung_up is None:
-            yield
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._receiver is None:  # nobody asked: it must not be taken for the answer to the next request
+            self.leave()
             return
-        self.hung_up.add_done_callback(wake)
-        try:
-            yield
-        finally:
-            self.hung_up.remove_done_callback(wake)  # the connection may serve many answers
+        self.heard_at = time.monotonic()
+        self._receiver.feed(bytes(self._buffer[:nbytes]), self.heard_at)
+        if self._receiver.outcome is not None:
+            self._over()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._receiver is not None:
+            self._receiver.hung_up(exc)
+        self._over()
+
+    def _over(self) -> None:
+        self._receiver = None
+        if self._done is not None and not self._done.done():
+            self._done.set_result(None)
 
 
 @dataclass
@@ -124,189 +110,218 @@ class Fetcher:
 
     settings: Settings
     clock: Callable[[], float] = time.time
-    _session: aiohttp.ClientSession | None = field(default=None, init=False)
+    _buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(_READ)), init=False, repr=False)
+    _waiting: OrderedDict[str, _Wire] = field(default_factory=OrderedDict, init=False)  # by origin, the longest first
+    _names: OrderedDict[str, tuple[float, list[_Info]]] = field(default_factory=OrderedDict, init=False)
+    _tls: ssl.SSLContext | None = field(default=None, init=False)
 
     async def __aenter__(self) -> Fetcher:
-        settings = self.settings
-
-        def guarded(info: aiohttp.connector.AddrInfoType) -> socket.socket:
-            """Called for each address, literal ones too, just before the connection to it is opened."""
-            family, kind, protocol, _, address = info
-            if family not in (socket.AF_INET, socket.AF_INET6) or not may_reach(
-                str(address[0]), int(address[1]), settings.allow_addresses
-            ):
-                _attempt.get().blocked = str(address[0])
-                raise _Blocked(f"{address[0]} port {address[1]} is not public")
-            return socket.socket(family, kind, protocol)
-
-        connector = aiohttp.TCPConnector(
-            limit=settings.hosts * 2, ttl_dns_cache=300, keepalive_timeout=20, socket_factory=guarded
-        )
-        tracing = aiohttp.TraceConfig()
-        tracing.on_connection_reuseconn.append(_note_reuse)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            trace_configs=[tracing],
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-            requote_redirect_url=False,
-            response_class=_Response,
-            max_line_size=_HEADER_BYTES,
-            max_field_size=_HEADER_BYTES,
-            max_headers=_HEADERS,
-            timeout=aiohttp.ClientTimeout(
-                total=settings.deadline, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout
-            ),
-        )
-        self._session._retry_connection = False  # it would ask twice on new connections too, unseen
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-
-    async def resolve(self, url: str) -> str:
-        """A numeric address of the URL's host, from the cache that `fetch` uses; '' where none is found."""
-        assert self._session is not None and self._session.connector is not None, "use the fetcher as an async context"
-        try:
-            address = URL(url, encoded=True)
-            connector = self._session.connector
-            assert isinstance(connector, aiohttp.TCPConnector)
-            found = await asyncio.wait_for(
-                connector._resolve_host(address.raw_host or "", address.port or 0), self.settings.connect_timeout
-            )
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError):
-            return ""  # asking for the URL will say why
-        return str(found[0]["host"]) if found else ""
+        for wire in self._waiting.values():
+            wire.leave()
+        self._waiting.clear()
 
     async def fetch(self, url: str, want: Want) -> Fetched:
         """Ask once for a URL; redirects are not followed."""
-        attempt = _Attempt()
-        _attempt.set(attempt)
         started, begun = self.clock(), time.monotonic()
-        blank = Fetched(url, Outcome.CONNECT, started)
+        asked = fetchable("about:blank", url)
+        if asked is None:
+            return Fetched(url, Outcome.BAD_URL, started, detail="no http(s) URL without a user's name in it")
+        headers = (
+            ("Host", origin(asked).partition("//")[2]),
+            ("User-Agent", self.settings.user_agent),
+            ("Accept", want.accept),
+            ("Accept-Encoding", want.codings),
+            *want.more,
+        )
+        receiver, ip = await self._ask(
+            asked, _written(asked, headers), lambda: Receiver(url, want, self.settings), begun
+        )
+        return receiver.fetched(started, time.monotonic() - begun, headers, ip)
+
+    async def _ask(
+        self, url: str, request: bytes, receivers: Callable[[], Receiver], begun: float
+    ) -> tuple[Receiver, str]:
+        """Ask on the connection that waits, else on a new one; on a new one, too, where the old one ended unheard,
+        which says nothing of a URL (RFC 9112 §9.3)."""
+        wire = self._waiting.pop(origin(url), None)
+        if wire is not None and wire.is_open:
+            receiver = receivers()
+            await self._exchange(wire, url, request, receiver, begun)
+            if receiver.heard or receiver.outcome is not Outcome.CONNECT:
+                return receiver, wire.ip
+        receiver = receivers()
+        left = self.settings.deadline - (time.monotonic() - begun)
         try:
-            address = URL(url, encoded=True)
-        except ValueError as error:
-            return replace(blank, outcome=Outcome.BAD_URL, detail=str(error)[:_DETAIL])
+            wire = await asyncio.wait_for(self._connected(url), left)
+        except (OSError, asyncio.TimeoutError, UnicodeError) as error:
+            receiver.give_up(*_fault(error))
+            return receiver, ""
+        await self._exchange(wire, url, request, receiver, begun)
+        return receiver, wire.ip
+
+    async def _exchange(self, wire: _Wire, url: str, request: bytes, receiver: Receiver, begun: float) -> None:
+        """Send the request and wait for the outcome, no longer than the deadline or a silence allow."""
+        loop = asyncio.get_running_loop()
+        limits = self.settings
+        timer: asyncio.TimerHandle
+
+        def look() -> None:
+            """End what takes too long; else look again when it may be so."""
+            nonlocal timer
+            now = time.monotonic()
+            silent = wire.heard_at + limits.read_timeout - now
+            left = min(silent, begun + limits.deadline - now)
+            if left > 0:
+                timer = loop.call_later(left, look)
+                return
+            what = f"silent for {limits.read_timeout:g} s" if silent <= 0 else f"not done after {limits.deadline:g} s"
+            receiver.give_up(Outcome.TIMEOUT, what)
+            wire.leave()
+
+        done = wire.ask(request, receiver)
+        timer = loop.call_later(min(limits.read_timeout, limits.deadline), look)
         try:
-            answer = await self._ask_anew(address, want, attempt, blank)
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, UnicodeError) as error:
-            outcome, detail = _fault(error, attempt)
-            answer = replace(attempt.answer or blank, outcome=outcome, detail=detail)
-        return replace(answer, seconds=time.monotonic() - begun)
+            await done
+        finally:
+            timer.cancel()
+            if not (receiver.keeps and wire.is_open):
+                wire.leave()
+        if wire.is_open:
+            self._let_wait(origin(url), wire)
 
-    async def _ask_anew(self, url: URL, want: Want, attempt: _Attempt, blank: Fetched) -> Fetched:
-        """Ask; once more where a kept connection was closed meanwhile, which says nothing of a URL (RFC 9112 §9.3)."""
+    def _let_wait(self, where: str, wire: _Wire) -> None:
+        """Keep a connection for the next request to its origin; those that waited too long are closed."""
+        wire.idle_since = now = time.monotonic()
+        if (other := self._waiting.pop(where, None)) is not None:
+            other.leave()  # one is kept for each origin
+        self._waiting[where] = wire
+        while True:
+            oldest, waiting = next(iter(self._waiting.items()))
+            if now - waiting.idle_since < _IDLE and len(self._waiting) <= _KEPT:
+                return
+            del self._waiting[oldest]
+            waiting.leave()
+
+    async def _connected(self, url: str) -> _Wire:
+        """A new connection. The guard is here: only addresses that passed it are handed on, as numbers."""
+        host, port = _host_and_port(url)
+        found = await self._resolved(host)
+        reachable = [
+            (family, kind, protocol, "", (address[0], port, *address[2:]))
+            for family, kind, protocol, _, address in found
+            if may_reach(str(address[0]), port, self.settings.allow_addresses)
+        ]
+        if not reachable:
+            raise _Blocked(f"{found[0][4][0]} port {port} is not public")
+        dial = start_connection(reachable, happy_eyeballs_delay=_SECOND_FAMILY, interleave=1)
+        connection = await asyncio.wait_for(dial, self.settings.connect_timeout)
+        wire = _Wire(self._buffer)
+        loop = asyncio.get_running_loop()
         try:
-            return await self._ask(url, want, attempt, blank)
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-            if not attempt.reused or attempt.answer is not None:
-                raise
-        return await self._ask(url, want, attempt, blank)
+            wire.ip = str(connection.getpeername()[0])
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if url.startswith("https:"):
+                self._tls = self._tls or _verifying()
+                await loop.create_connection(lambda: wire, sock=connection, ssl=self._tls, server_hostname=host)
+            else:
+                await loop.create_connection(lambda: wire, sock=connection)
+        except BaseException:
+            connection.close()
+            raise
+        return wire
 
-    async def _ask(self, url: URL, want: Want, attempt: _Attempt, blank: Fetched) -> Fetched:
-        assert self._session is not None, "use the fetcher as an async context"
-        headers = {
-            "User-Agent": self.settings.user_agent,
-            "Accept": want.accept,
-            "Accept-Encoding": want.codings,
-            **dict(want.more),
-        }
-        async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-            assert isinstance(response, _Response)
-            answer = attempt.answer = replace(
-                blank,
-                outcome=Outcome.OK if 200 <= response.status < 300 else Outcome.HTTP_ERROR,
-                status=response.status,
-                reason=(response.reason or "").encode("utf-8", "surrogateescape").decode("latin-1"),
-                headers=tuple(
-                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers
-                ),
-                request_headers=tuple((str(name), value) for name, value in response.request_info.headers.items()),
-                ip=response.peer,
-            )
-            if response.status in _REDIRECTS and answer.header("location"):
-                location = answer.header("location").encode("latin-1").decode("utf-8", "replace")
-                target = fetchable(blank.url, location)
-                detail = "" if target else "the redirect leads to what is no http(s) URL"
-                return replace(answer, location=target, detail=detail)
-            with response.noticing_the_end():
-                return await self._read(response, answer, want)
+    async def _resolved(self, host: str) -> list[_Info]:
+        """The addresses of a host, from memory while they are fresh. Raises OSError where there are none, and
+        TimeoutError where nobody says."""
+        now = time.monotonic()
+        known = self._names.get(host)
+        if known is None or known[0] + _NAMES_AGE < now:
+            found = await asyncio.wait_for(_looked_up(host), self.settings.connect_timeout)
+            known = self._names[host] = (now, found)
+            if len(self._names) > _NAMES:
+                self._names.popitem(last=False)
+        return known[1]
 
-    async def _read(self, response: aiohttp.ClientResponse, answer: Fetched, want: Want) -> Fetched:
-        settings = self.settings
-        begun = time.monotonic()
-        pieces: list[bytes] = []
-        wire = length = 0
-        kind = ""
+    async def resolve(self, url: str) -> str:
+        """A numeric address of the URL's host, from the same memory as `fetch`; '' where none is found."""
+        asked = fetchable("about:blank", url)
+        if asked is None:
+            return ""
         try:
-            decoder = coding.decoder(",".join(answer.header_values("content-encoding")), want.cap)
-            if not want.cut and (response.content_length or 0) > want.cap:
-                raise coding.TooLarge
-            async for chunk in response.content.iter_any():
-                wire += len(chunk)
-                piece = decoder.feed(chunk)
-                length += len(piece)
-                pieces.append(piece)
-                if not kind and length >= media.ENOUGH:
-                    kind = media.sniff(b"".join(pieces)[: media.ENOUGH], answer.header("content-type"))
-                    if answer.outcome is Outcome.OK and want.types is not None and kind not in want.types:
-                        return self._left(response, answer, Outcome.BAD_TYPE, wire, kind)
-                elapsed = time.monotonic() - begun
-                if elapsed > settings.slow_after and wire < settings.slowest * elapsed:
-                    return self._left(response, answer, Outcome.TOO_SLOW, wire, kind)
-            whole = decoder.finish()
-        except coding.TooLarge:
-            if not want.cut:
-                return self._left(response, answer, Outcome.TOO_LARGE, wire, kind)
-            response.close()
-            whole = True
-        except coding.Broken as error:
-            return replace(self._left(response, answer, Outcome.BAD_ENCODING, wire, kind), detail=str(error))
-        body = b"".join(pieces)
-        kind = kind or media.sniff(body, answer.header("content-type"))
-        answer = replace(answer, body=body, wire=wire, content_type=kind)
-        if not whole:
-            return replace(answer, outcome=Outcome.TRUNCATED, detail="the content coding ends too early")
-        if answer.outcome is Outcome.OK and want.types is not None and kind not in want.types:
-            return replace(answer, outcome=Outcome.BAD_TYPE)
-        return answer
-
-    def _left(
-        self, response: aiohttp.ClientResponse, answer: Fetched, outcome: Outcome, wire: int, kind: str
-    ) -> Fetched:
-        """Hang up on what is not worth the rest."""
-        response.close()
-        if answer.outcome is Outcome.HTTP_ERROR:
-            outcome = Outcome.HTTP_ERROR  # the status says more than what was wrong with its page
-        return replace(answer, outcome=outcome, wire=wire, content_type=kind)
+            found = await self._resolved(_host_and_port(asked)[0])
+        except (OSError, asyncio.TimeoutError, UnicodeError):
+            return ""  # asking for the URL will say why
+        return str(found[0][4][0])
 
 
-async def _note_reuse(*_: object) -> None:
-    _attempt.get().reused = True
+def _host_and_port(url: str) -> tuple[str, int]:
+    """Of a normalised URL; an IPv6 address without its brackets."""
+    scheme, _, authority = origin(url).partition("://")
+    host, colon, port = authority.rpartition(":")
+    if not colon or port.endswith("]"):
+        return authority.strip("[]"), 443 if scheme == "https" else 80
+    return host.strip("[]"), int(port)
 
 
-def _fault(error: Exception, attempt: _Attempt) -> tuple[Outcome, str]:
-    """The outcome of an exception, and what it says, in one short line."""
+def _written(url: str, headers: Headers) -> bytes:
+    """The request: a normalised URL is ASCII, with neither spaces nor controls."""
+    target = "/" + url.partition("//")[2].partition("/")[2]
+    lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def _verifying() -> ssl.SSLContext:
+    """TLS as browsers do it: the certificate must be the host's, and be signed by whom this machine trusts."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def _looked_up(host: str) -> list[_Info]:
+    """Ask the resolver in a thread of its own: a dead name takes half a minute, and must not make others wait."""
+    try:
+        ipaddress.ip_address(host)
+        return cast(list[_Info], socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+    except ValueError:
+        pass
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[_Info]] = loop.create_future()
+
+    def tell(found: list[_Info] | None, error: Exception | None) -> None:
+        if answer.done():  # nobody waits any more
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(found or [])
+
+    def ask() -> None:
+        found, fault = None, None
+        try:
+            found = cast(list[_Info], socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            fault = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, found, fault)
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    return await answer
+
+
+def _fault(error: Exception) -> tuple[Outcome, str]:
+    """The outcome of an exception while connecting, and what it says, in one short line."""
     detail = " ".join(f"{type(error).__name__}: {error}".split())[:_DETAIL]
-    if attempt.blocked and attempt.answer is None:
-        return Outcome.BLOCKED_ADDRESS, f"{attempt.blocked} is not public"
-    if attempt.answer is not None and attempt.answer.outcome is Outcome.HTTP_ERROR:
-        return Outcome.HTTP_ERROR, detail  # the status came; only its page did not
+    if isinstance(error, _Blocked):
+        return Outcome.BLOCKED_ADDRESS, str(error)
     if isinstance(error, asyncio.TimeoutError):
-        return Outcome.TIMEOUT, detail
-    if attempt.answer is not None:
-        return Outcome.TRUNCATED, detail
-    if isinstance(error, aiohttp.ClientSSLError):
-        return Outcome.TLS, detail
-    if isinstance(error, aiohttp.ClientConnectorDNSError | UnicodeError):  # a name that IDNA cannot write
+        return Outcome.TIMEOUT, "no connection in time"
+    if isinstance(error, socket.gaierror | UnicodeError):  # a name that IDNA cannot write
         return Outcome.DNS, detail
-    if isinstance(error, aiohttp.InvalidURL):
-        return Outcome.BAD_URL, detail
-    if isinstance(error, aiohttp.ClientResponseError):
-        return Outcome.HTTP_ERROR, detail  # an answer that is no HTTP, or whose headers are beyond the caps
+    if isinstance(error, ssl.SSLError):
+        return Outcome.TLS, detail
     return Outcome.CONNECT, detail

@@ -27,6 +27,9 @@ from schemas.tables import FOUND, LOG
 
 PAGES, IMAGES = "pages", "images"
 _ENDING = {PAGES: ".warc.gz", IMAGES: ".warc"}
+_LOG_NAMES = tuple(LOG.names)
+_INSERT_LOG = f"INSERT INTO log VALUES ({', '.join('?' * len(LOG))})"
+_INSERT_FOUND = f"INSERT INTO found VALUES ({', '.join('?' * len(FOUND))})"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Store:
         self._db = state.db
         self._settings = settings
         self._files: dict[str, BinaryIO] = {}
+        self._names: dict[str, str] = {}  # of the open files, as the tables name them
         self._recover()
 
     @property
@@ -66,30 +70,32 @@ class Store:
         plain = kind == IMAGES
         if plain and (first := self._first(sha256)) is not None:
             place, url, date = first
-            self._append(kind, records.revisit(fetched, sha256, url, date))
-            self._append(kind, records.request(fetched, gzip=False))
+            self._append(kind, records.revisit(fetched, sha256, url, date), records.request(fetched))
             return place
-        record = records.response(fetched, sha256, gzip=not plain)
-        warc = f"{kind}/{self.name}{_ENDING[kind]}"
-        offset = self._append(kind, record)
-        self._append(kind, records.request(fetched, gzip=not plain))
-        body = offset + len(record) - len(records.END) - len(fetched.body) if plain else -1
-        place = Place(warc, offset, len(record), body, sha256)
+        opening = records.response(fetched, sha256)
+        if plain:
+            offset = self._append(kind, opening, fetched.body, records.END, records.request(fetched))
+            length, body = len(opening) + len(fetched.body) + len(records.END), offset + len(opening)
+        else:
+            record = records.gzipped(opening, fetched.body, records.END)
+            offset = self._append(kind, record, records.gzipped(records.request(fetched)))
+            length, body = len(record), -1
+        warc = self._names[kind]
+        place = Place(warc, offset, length, body, sha256)
         if plain:
             self._db.execute(
                 "INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (sha256, warc, offset, len(record), body, fetched.url, records.warc_date(fetched.started)),
+                (sha256, warc, offset, length, body, fetched.url, records.warc_date(fetched.started)),
             )
         return place
 
     def keep_unmodified(self, fetched: Fetched, kind: str, held_date: str) -> Place:
         """Write a 304 and its request: what came at `held_date` is still good."""
-        plain = kind == IMAGES
-        record = records.unmodified(fetched, held_date, gzip=not plain)
-        warc = f"{kind}/{self.name}{_ENDING[kind]}"
-        offset = self._append(kind, record)
-        self._append(kind, records.request(fetched, gzip=not plain))
-        return Place(warc, offset, len(record))
+        parts = [records.unmodified(fetched, held_date), records.request(fetched)]
+        if kind != IMAGES:
+            parts = [records.gzipped(part) for part in parts]
+        offset = self._append(kind, *parts)
+        return Place(self._names[kind], offset, len(parts[0]))
 
     def _first(self, sha256: str) -> tuple[Place, str, str] | None:
         row = self._db.execute(
@@ -97,15 +103,17 @@ class Store:
         ).fetchone()
         return None if row is None else (Place(row[0], row[1], row[2], row[3], sha256), row[4], row[5])
 
-    def _append(self, kind: str, data: bytes) -> int:
+    def _append(self, kind: str, *parts: bytes) -> int:
         """Write at the end of the open file; where it began."""
         file = self._files.get(kind)
         if file is None:
-            path = self._part(f"{kind}/{self.name}{_ENDING[kind]}")
+            self._names[kind] = f"{kind}/{self.name}{_ENDING[kind]}"
+            path = self._part(self._names[kind])
             path.parent.mkdir(parents=True, exist_ok=True)
             file = self._files[kind] = path.open("ab")
         offset = file.tell()
-        file.write(data)
+        for part in parts:
+            file.write(part)
         return offset
 
     def _part(self, name: str) -> Path:
@@ -114,12 +122,13 @@ class Store:
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Let a row of the log wait for the seal. `started` is in seconds since 1970, `redirects` a sequence."""
-        values = {**row, "redirects": json.dumps(list(row["redirects"])), "started": round(row["started"] * 1e6)}
-        self._db.execute(f"INSERT INTO log VALUES ({_marks(LOG)})", [values[name] for name in LOG.names])
+        redirects = json.dumps(list(row["redirects"])) if row["redirects"] else "[]"
+        values = {**row, "redirects": redirects, "started": round(row["started"] * 1e6)}
+        self._db.execute(_INSERT_LOG, [values[name] for name in _LOG_NAMES])
 
     def found(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Let rows of found wait for the seal, each in the order of the schema."""
-        self._db.executemany(f"INSERT INTO found VALUES ({_marks(FOUND)})", rows)
+        self._db.executemany(_INSERT_FOUND, rows)
 
     def checkpoint(self) -> None:
         """Make all so far durable: the files first, then the state that knows their length."""
@@ -217,17 +226,13 @@ class Store:
             file = part.open("r+b")
             file.truncate(known[name])
             file.seek(0, os.SEEK_END)
-            self._files[kind] = file
+            self._files[kind], self._names[kind] = file, name
 
     def close(self) -> None:
         """Let go of the files, as they are: what the state does not know of is cut off next time."""
         for file in self._files.values():
             _quietly_close(file)
         self._files.clear()
-
-
-def _marks(schema: pa.Schema) -> str:
-    return ", ".join("?" * len(schema))
 
 
 def _sync(folder: Path) -> None:

@@ -52,7 +52,8 @@ def fetchable(base: str, reference: str) -> str | None:
 
 def _authority(url: str) -> str:
     """What stands between `//` and the next slash of a normalised http(s) URL."""
-    return re.split(r"[/?#]", url.partition("//")[2], maxsplit=1)[0]
+    found = url.partition("//")[2].partition("/")[0]
+    return re.split("[?#]", found, maxsplit=1)[0] if "?" in found or "#" in found else found
 
 
 def origin(url: str) -> str:
@@ -72,7 +73,7 @@ def host_queue(url: str) -> str:
     >>> host_queue("https://a.example/x"), host_queue("http://a.example:8080/x"), host_queue("http://a.example:443/")
     ('a.example', 'a.example:8080', 'a.example')
     """
-    return re.sub(r":(80|443)$", "", _authority(url))
+    return _authority(url).removesuffix(":80").removesuffix(":443")
 
 
 def path_ending(url: str) -> str:

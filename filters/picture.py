@@ -125,7 +125,7 @@ def _open(data: bytes, format_: str) -> Picture:
         return Picture(data, reason=_say("header", error))
     if width <= 0 or height <= 0:
         return Picture(data, reason="header: no pixels")
-    turn = _orientation(image)
+    turn = _orientation(image, format_)
     # Pillow turns a TIFF by itself, size included; all else comes as it lies in the file.
     if turn >= 5 and format_ != "tiff":
         width, height = height, width
@@ -158,8 +158,11 @@ _TURNS = {
 }
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, format_: str) -> int:
     """The EXIF orientation, 1 to 8; 1 when it is absent, broken or none of these (cameras write 0)."""
+    # Pillow looks for EXIF behind the pixels of a PNG, and decodes them on the way: not those of a bomb.
+    if format_ == "png" and "exif" not in image.info and image.width * image.height > MAX_PIXELS:
+        return 1
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # broken EXIF is no reason to lose the picture: browsers show it unturned

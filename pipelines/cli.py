@@ -228,12 +228,13 @@ def verify(
     engine: EngineName = "local",
 ) -> None:
     """Hash every file of a release again and compare it with its manifest and index."""
+    from pipelines.progress import printable
     from pipelines.verify import verify as verb
     from schemas.errors import Damaged
 
     damage = verb(path, engine=_engine(engine, workers))
     for line in damage:
-        print(line)
+        print(printable(line))  # it may name members of a stranger's tar
     if damage:
         raise Damaged(f"{path}: {len(damage)} faults; restore the files named above, or pack the release again")
     print(f"{path}: sound")

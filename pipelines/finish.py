@@ -13,6 +13,7 @@ from pipelines.crawl import agent_of, overrides_of
 from pipelines.diff import diff
 from pipelines.engine import Engine
 from pipelines.funnel import funnel, percent
+from pipelines.progress import printable
 from pipelines.release import release
 from pipelines.report import report
 from schemas import manifest as manifests
@@ -63,7 +64,7 @@ def show_diff(old: str, new: str, as_json: bool) -> None:
     """Print what two releases differ in, and the version that follows from it."""
     found = diff(old, new)
     if as_json:
-        print(json.dumps(found.to_json(), ensure_ascii=False, indent=2, sort_keys=True))
+        print(json.dumps(found.to_json(), indent=2, sort_keys=True))  # ASCII: a terminal obeys some of the rest
         return
     _table(f"{old} → {new}", found.rows())
 
@@ -87,10 +88,10 @@ def _rows(made: Manifest) -> list[tuple[str, str, str]]:
 
 def _table(title: str, rows: list[tuple[str, str, str]]) -> None:
     """Print rows of (what, number, share or remark) on standard output, numbers to the right."""
-    table = Table(title=title, box=None, show_header=False, title_justify="left")
+    table = Table(title=printable(title), box=None, show_header=False, title_justify="left")
     table.add_column(no_wrap=True)
     table.add_column(justify="right")
     table.add_column(justify="right")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     Console(markup=False, highlight=False).print(table)

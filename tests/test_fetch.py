@@ -2,17 +2,17 @@ import asyncio
 import contextlib
 import gzip
 import socket
-import ssl
 import threading
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import aiohttp
 import brotli
 import pytest
+from hostile import certified
 from web import HTML, Request, Web, answer, loopback, redirect, serving
 
 from crawlers import media
@@ -256,80 +256,161 @@ def test_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fetch("http://none.example/").outcome is Outcome.DNS
 
 
-@pytest.mark.parametrize("fault", ["a certificate that nobody signed", "no TLS at all"])
-def test_tls_faults_are_told_apart(fault: str, tmp_path: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_self_signed(tmp_path))
-    listener = socket.create_server(("127.0.0.1", 0))
+def test_no_tls_at_all_is_a_fault_of_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-    def serve() -> None:
-        raw, _ = listener.accept()
-        with contextlib.suppress(OSError), raw:  # the client refuses us, as it should
-            if fault == "no TLS at all":
-                raw.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                raw.recv(9999)
-            else:
-                context.wrap_socket(raw, server_side=True).close()
+        def serve() -> None:
+            with listener.accept()[0] as connection:
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                connection.recv(9999)
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/").outcome is Outcome.TLS
-    thread.join()
-    listener.close()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/").outcome is Outcome.TLS
+        thread.join()
 
 
-def _self_signed(folder):  # type: ignore[no-untyped-def]
-    from datetime import datetime, timedelta, timezone
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = folder / "both.pem"
-    path.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
-    return path
+def test_tls_with_a_certificate_that_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, pem = certified(tmp_path, days=1)
+    site = Web({"/": answer(PAGE * 20)}, tls=context)
+    with serving(site):
+        assert fetch(site.url()).outcome is Outcome.TLS
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        found = fetch(site.url())
+        assert (found.outcome, found.body.decode()) == (Outcome.OK, PAGE * 20)
 
 
-def test_only_fetch_opens_sockets() -> None:
-    import crawlers
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0x7f.1", "2130706433", "0177.0.0.1", "127.1", "127.0.0.1.", "0", "[::1]", "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]", "[64:ff9b:1::1]", "[2002:7f00:1::]", "[::127.0.0.1]", "[fe80::1]", "localhost",
+        "１２７.０.０.１", "127。0。0。1", "169.254.169.254", "100.100.100.200",
+    ],
+)  # fmt: skip
+def test_however_it_is_written_a_closed_address_is_not_reached(web: Web, host: str) -> None:
+    found = fetch(f"http://{host}:{web.port}/", settings=Settings(deadline=5.0))
+    assert found.outcome is Outcome.BLOCKED_ADDRESS and "not public" in found.detail
+    assert web.asked == []
 
-    for path in Path(crawlers.__file__).parent.glob("*.py"):
-        imports = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
-        network = [
-            line for line in imports if line.split()[1].partition(".")[0] in ("socket", "aiohttp", "http", "urllib")
-        ]
-        assert not network or path.name == "fetch.py", path
+
+@pytest.mark.parametrize(
+    "url", ["http://u:p@127.0.0.1/", "http://u@127.0.0.1/", "file:///etc/passwd", "http://1.2.3.999/"]
+)
+def test_what_is_not_to_be_asked_for_is_a_bad_url(url: str) -> None:
+    assert fetch(url).outcome is Outcome.BAD_URL
 
 
-def test_aiohttp_checks_literal_addresses_too() -> None:
-    """What the guard rests on: the connector hands every address to its socket factory."""
-    seen = []
+def test_a_name_is_looked_up_once_and_checked_each_time(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that leads elsewhere after the robots.txt came: the answer that was checked is the one that is used."""
+    real, answers = socket.getaddrinfo, iter(["127.0.0.1", "127.0.0.9", "127.0.0.9"])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: real(next(answers), *rest, **more))
+    web.answers |= {"/robots.txt": answer("", Connection="close"), "/": answer("x")}
 
-    def factory(info: object) -> socket.socket:
-        seen.append(info)
-        raise OSError("no")
+    async def twice() -> list[Fetched]:
+        async with Fetcher(QUICK) as fetcher:
+            url = f"http://turning.example:{web.port}"
+            assert await fetcher.resolve(url) == "127.0.0.1"
+            return [await fetcher.fetch(f"{url}/robots.txt", ANY), await fetcher.fetch(url, ANY)]
 
-    async def ask() -> None:
-        connector = aiohttp.TCPConnector(socket_factory=factory)
-        async with aiohttp.ClientSession(connector=connector) as session:
-            with pytest.raises(aiohttp.ClientConnectorError):
-                await session.get("http://127.0.0.1:9/")
+    assert [(one.outcome, one.ip) for one in asyncio.run(twice())] == [(Outcome.OK, "127.0.0.1")] * 2
 
-    asyncio.run(ask())
-    assert [info[4][0] for info in seen] == ["127.0.0.1"]  # type: ignore[index]
+
+def test_of_several_addresses_only_the_public_are_tried(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+
+    def both(host: str, *rest: Any, **more: Any) -> Any:
+        return [*real("10.0.0.1", *rest, **more), *real("127.0.0.1", *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    web.answers["/"] = answer("x")
+    assert fetch(f"http://both.example:{web.port}/").ip == "127.0.0.1"
+
+
+def test_what_comes_unasked_ends_the_connection(web: Web) -> None:
+    """Response desync: a second answer on a kept connection is not the answer to the next request."""
+    pushed = threading.Event()
+
+    def pushing(connection: socket.socket, request: Request) -> None:
+        connection.sendall(answer("first"))
+        time.sleep(0.02)
+        connection.sendall(answer("poison"))
+        pushed.set()
+        with contextlib.suppress(OSError):
+            connection.recv(9999)
+
+    async def twice() -> list[bytes]:
+        async with Fetcher(QUICK) as fetcher:
+            first = await fetcher.fetch(web.url("/1"), ANY)
+            while not pushed.is_set():
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # a turn of the loop, in which it arrives
+            return [first.body, (await fetcher.fetch(web.url("/2"), ANY)).body]
+
+    web.answers |= {"/1": pushing, "/2": answer("second")}
+    assert asyncio.run(twice()) == [b"first", b"second"]
+
+
+def test_a_connection_is_kept_for_its_origin(web: Web) -> None:
+    ports = set()
+
+    def noting(connection: socket.socket, request: Request) -> None:
+        while True:
+            ports.add(connection.getpeername()[1])
+            connection.sendall(answer("x"))
+            if not connection.recv(9999):
+                return
+
+    async def often() -> list[Outcome]:
+        async with Fetcher(QUICK) as fetcher:
+            return [(await fetcher.fetch(web.url("/"), ANY)).outcome for _ in range(5)]
+
+    web.answers["/"] = noting
+    assert asyncio.run(often()) == [Outcome.OK] * 5 and len(ports) == 1
+
+
+def test_a_cancelled_request_hangs_up(web: Web) -> None:
+    gone = threading.Event()
+
+    def waiting(connection: socket.socket, request: Request) -> None:
+        with contextlib.suppress(OSError):
+            connection.recv(1)
+        gone.set()
+
+    async def cancelled() -> None:
+        async with Fetcher(QUICK) as fetcher:
+            task = asyncio.ensure_future(fetcher.fetch(web.url(), ANY))
+            while not web.asked:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    web.answers["/"] = waiting
+    asyncio.run(cancelled())
+    assert gone.wait(2)
+
+
+def test_the_user_s_machine_says_nothing_of_the_user(web: Web, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    web.answers["/"] = answer("x", Set_Cookie="a=b")
+    assert fetch(web.url()).outcome is Outcome.OK
+    assert set(web.asked[0].headers) == {"host", "user-agent", "accept", "accept-encoding"}
+
+
+def test_what_is_sent_besides(web: Web) -> None:
+    fetch(web.url(), replace(ANY, more=(("If-None-Match", '"x"'),)))
+    assert web.asked[0].headers["if-none-match"] == '"x"'
+
+
+def test_a_cut_answer_keeps_what_fits_however_it_is_coded(web: Web) -> None:
+    """Else a robots.txt that grows beyond the cap at once would be an empty one, which allows all."""
+    text = b"User-agent: *\nDisallow: /\n" + b"#" * 900_000
+    for coding, data in (("gzip", gzip.compress(text)), ("br", brotli.compress(text)), ("identity", text)):
+        web.answers["/robots.txt"] = answer(data, kind="text/plain", Content_Encoding=coding)
+        found = fetch(web.url("/robots.txt"), Want("*/*", 500_000, cut=True))
+        assert (found.outcome, found.body) == (Outcome.OK, text[:500_000]), coding

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
+from warcio.archiveiterator import ArchiveIterator as WarcioIterator
 from web import loopback
 
 from crawlers import store as store_module
@@ -118,8 +119,31 @@ def test_digests_hold(crawl: Crawl, tmp_path: Path) -> None:
     crawl.store.seal()
     for name in ("images/r0000-p00-00000.warc", "pages/r0000-p00-00000.warc.gz"):
         with (tmp_path / name).open("rb") as file:
-            checked = [record.verify_block_digest() for record in ArchiveIterator(file, parse_http=False)]
-        assert checked == [True, True]
+            checked = [
+                record.verify_payload_digest() if record.record_type == WarcRecordType.response else None
+                for record in ArchiveIterator(file, parse_http=True)
+            ]
+        assert checked == [True, None]
+        with (tmp_path / name).open("rb") as file:
+            blocks = [record.verify_block_digest() for record in ArchiveIterator(file, parse_http=False)]
+        assert blocks[1] is True
+
+
+def test_warcio_reads_what_fastwarc_reads(crawl: Crawl, tmp_path: Path) -> None:
+    body = b"\xff\xd8\xff" + b"x" * 3000
+    crawl.store.keep(fetched("http://a.cn/1.jpg", body), IMAGES)
+    crawl.store.keep(fetched("http://b.cn/2.jpg", body), IMAGES)
+    crawl.store.keep(fetched("http://a.cn/", b"<p>" * 100, headers=(("X-Split", "a\r\nWARC/1.1"),)), PAGES)
+    crawl.store.seal()
+    for name, kinds in (
+        ("images/r0000-p00-00000.warc", ["response", "request", "revisit", "request"]),
+        ("pages/r0000-p00-00000.warc.gz", ["response", "request"]),
+    ):
+        with (tmp_path / name).open("rb") as file:
+            read = [(one.rec_type, one.raw_stream.read()) for one in WarcioIterator(file, check_digests="raise")]
+        assert [kind for kind, _ in read] == kinds
+        with (tmp_path / name).open("rb") as file:
+            assert [one.headers["WARC-Type"] for one in ArchiveIterator(file, strict_mode=True)] == kinds
 
 
 def test_pages_are_gzipped_record_by_record(crawl: Crawl, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -52,9 +53,10 @@ class Web:
     port: int = 0
     asked: list[Request] = field(default_factory=list)
     delay: float = 0.0  # before each answer
+    tls: ssl.SSLContext | None = None
 
     def url(self, path: str = "/") -> str:
-        return f"http://{self.address}:{self.port}{path}"
+        return f"{'https' if self.tls else 'http'}://{self.address}:{self.port}{path}"
 
     def paths(self) -> list[str]:
         return [request.path for request in self.asked]
@@ -87,6 +89,11 @@ def serving(*webs: Web) -> Iterator[None]:
 def _handler(web: Web) -> type[socketserver.StreamRequestHandler]:
     class Handler(socketserver.StreamRequestHandler):
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            if web.tls is not None:
+                self.request = web.tls.wrap_socket(self.request, server_side=True, do_handshake_on_connect=False)
+            super().setup()
 
         def handle(self) -> None:
             try:

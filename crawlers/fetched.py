@@ -1,0 +1,50 @@
+"""What is asked for, and how one request ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crawlers import coding
+from crawlers.http1 import Headers
+from schemas.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """How one request ended. `outcome` is OK for a whole 2xx answer of a wanted type; a redirect is HTTP_ERROR with
+    `location` set, which the caller may follow, asking robots and address anew."""
+
+    url: str
+    outcome: Outcome
+    started: float  # seconds since 1970
+    seconds: float = 0.0
+    status: int = 0
+    reason: str = ""
+    headers: Headers = ()
+    request_headers: Headers = ()
+    body: bytes = b""  # decoded
+    wire: int = 0  # bytes of the body as they came
+    content_type: str = ""  # sniffed
+    ip: str = ""
+    location: str | None = None
+    detail: str = ""  # in words, for the log
+
+    def header(self, name: str) -> str:
+        """The first header of that name; '' without."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+    def header_values(self, name: str) -> list[str]:
+        """Every header of that name."""
+        return [value for key, value in self.headers if key.lower() == name]
+
+
+@dataclass(frozen=True)
+class Want:
+    """What is asked for: the Accept header, the types that are read to the end (None: any), the most bytes."""
+
+    accept: str
+    cap: int  # of the body, as it comes and decoded
+    types: frozenset[str] | None = None
+    codings: str = coding.ACCEPTED
+    cut: bool = False  # at the cap the rest is left, and what came is good
+    more: Headers = ()  # sent besides
