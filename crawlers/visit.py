@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from crawlers import media, pace, sitemap
+from crawlers import inside, media, pace, sitemap
 from crawlers.asked import Asked, AskedRobots
 from crawlers.charset import decode
 from crawlers.consent import Consent, meta_robots, x_robots
@@ -155,11 +155,12 @@ class Visitor:
             self._frontier.redirect(job, target)
 
     def _end_image(self, job: Job, fetched: Fetched, asked: Asked) -> None:
-        consent = x_robots(fetched.header_values("x-robots-tag"), self._settings.agent)
-        outcome = Outcome.OK if consent.allowed else Outcome.OPTED_OUT
+        said = inside.read(fetched.body, fetched.content_type)
+        consents = (x_robots(fetched.header_values("x-robots-tag"), self._settings.agent), *said.consents)
+        outcome = Outcome.OK if all(one.allowed for one in consents) else Outcome.OPTED_OUT
         place = self._keep(fetched, outcome, IMAGES)
         # A link that leads straight to a picture: it is one.
-        self._end(job, fetched, outcome, asked, place, kind=UrlKind.IMAGE, consents=(consent,))
+        self._end(job, fetched, outcome, asked, place, kind=UrlKind.IMAGE, consents=consents, said=said)
 
     def _end_sitemap(self, job: Job, fetched: Fetched, asked: Asked) -> None:
         named = sitemap.parse(fetched.body)
@@ -220,19 +221,28 @@ class Visitor:
         *,
         kind: UrlKind | None = None,
         consents: tuple[Consent, ...] = (),
+        said: inside.Inside = inside.NOTHING,
     ) -> None:
         evidence: dict[str, Any] = {}
         if asked is not None:
             evidence["robots"] = asked.evidence(job.target, self._settings.agent)
-        said = [{"signal": one.signal, "said": one.said, "decided": one.decided} for one in consents if one.said]
-        if said:
-            evidence["consent"] = said
+        heard = [{"signal": one.signal, "said": one.said, "decided": one.decided} for one in consents if one.said]
+        if heard:
+            evidence["consent"] = heard
         if fetched.detail:
             evidence["error"] = fetched.detail
         self._frontier.done(job, outcome, kind)
-        self._log(replace(job, kind=kind or job.kind), fetched, outcome, evidence, place)
+        self._log(replace(job, kind=kind or job.kind), fetched, outcome, evidence, place, said)
 
-    def _log(self, job: Job, fetched: Fetched, outcome: Outcome, evidence: dict[str, Any], place: Place) -> None:
+    def _log(
+        self,
+        job: Job,
+        fetched: Fetched,
+        outcome: Outcome,
+        evidence: dict[str, Any],
+        place: Place,
+        said: inside.Inside = inside.NOTHING,
+    ) -> None:
         asked_for = fetched.status or fetched.seconds
         row = log_row(job.url, job.kind, outcome, self._frontier.round, fetched.started)
         self._store.log(
@@ -253,6 +263,9 @@ class Visitor:
                 "offset": place.offset,
                 "length": place.length,
                 "body_offset": place.body_offset,
+                "licences": said.licences,
+                "digital_source": said.digital_source,
+                "ai_label": said.ai_label,
             }
         )
 
@@ -280,4 +293,7 @@ def log_row(url: str, kind: UrlKind, outcome: Outcome, number: int, now: float) 
         "length": 0,
         "body_offset": -1,
         "round": number,
+        "licences": (),
+        "digital_source": "",
+        "ai_label": "",
     }

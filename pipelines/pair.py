@@ -6,12 +6,13 @@ not come is kept too, under pairs/unfetched/ with the outcome that says why: row
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
 
+from crawlers.ai_label import ai_generated
 from pipelines import files
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
@@ -23,6 +24,7 @@ from schemas.tables import PAIRS, UNFETCHED
 
 _FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class")
 _LOGGED = ("url", "kind", "outcome", "round", "sha256", "warc", "body_offset", "bytes")
+_INSIDE = ("licences", "digital_source", "ai_label")  # what pictures say of themselves
 
 
 class Found(NamedTuple):
@@ -47,6 +49,9 @@ class Fetched(NamedTuple):
     warc: str
     offset: int
     length: int
+    licences: Sequence[str] = ()
+    digital_source: str = ""
+    ai_label: str = ""
 
 
 def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
@@ -141,13 +146,18 @@ def read_log(path: str) -> Iterator[tuple[str, Fetched]]:
     """Every fetch in one log file, by its URL.
 
     A page may show any URL as a picture, itself for one: what came as something else is a picture of a bad type.
+    Raises Damaged for a log without what pictures say of themselves: to take that for silence could lose an opt-out.
     """
-    for batch in files.read_batches(path, _LOGGED):
+    for batch in files.read_batches(path, (*_LOGGED, *_INSIDE)):
+        missing = [name for name in _INSIDE if name not in batch.schema.names]
+        if missing:
+            raise Damaged(f"{path}: an older version wrote it, without {', '.join(missing)}; crawl into a new folder")
         for row in batch.to_pylist():
             came, picture = row["outcome"] == Outcome.OK, row["kind"] == UrlKind.IMAGE
             if came and picture:
                 place = (row["sha256"], row["warc"], row["body_offset"], row["bytes"])
-                yield row["url"], Fetched(True, row["round"], row["outcome"], *place)
+                fetched = Fetched(True, row["round"], row["outcome"], *place)
+                yield row["url"], fetched._replace(**{name: row[name] for name in _INSIDE})
             else:
                 outcome = str(Outcome.BAD_TYPE) if came else row["outcome"]
                 yield row["url"], Fetched(False, row["round"], outcome, "", "", -1, 0)
@@ -186,7 +196,12 @@ def join(
         if fetch.warc not in warcs:
             raise Damaged(f"crawl/{fetch.warc}: missing, though crawl/log says that it holds {url}; crawl again")
         place = {"image_id": fetch.image_id, "warc": fetch.warc, "offset": fetch.offset, "length": fetch.length}
-        yield _pairs_of(warcs.index(fetch.warc)), {**row, **place}
+        said = {
+            "licences": list(fetch.licences),
+            "digital_source": fetch.digital_source,
+            "ai_generated": ai_generated(fetch.digital_source, fetch.ai_label),
+        }
+        yield _pairs_of(warcs.index(fetch.warc)), {**row, **place, **said}
 
 
 def _pairs_of(number: int) -> str:
@@ -208,5 +223,6 @@ def write_rows(group: tuple[str, Iterable[dict[str, Any] | None]], corpus: Corpu
         kept.sort(key=lambda row: (row["offset"], row["key"]))
         path, schema = corpus.pairs(name), PAIRS
     # What stands in the file, apart from how it came there: a new round must not re-measure old shards.
-    content = files.digest(*(f"{row['key']} {row.get('offset')} {row['source']} {row['class']}" for row in kept))
+    names = ("key", "offset", "source", "class", "digital_source", "ai_generated")
+    content = files.digest(*(" ".join(str(row.get(name)) for name in names) for row in kept))
     files.write_table(path, pa.Table.from_pylist(kept, schema), made_from, content=content)

@@ -127,6 +127,9 @@ def _write_raw_shard(corpus: Corpus, planted: Sequence[Planted], number: int, re
                 "warc": warc,
                 "offset": places[pair.data],
                 "length": len(pair.data),
+                "licences": ["https://creativecommons.org/publicdomain/zero/1.0/"],
+                "digital_source": "digitalCapture",
+                "ai_generated": 0,
             }
         )
         ledger.append({name: getattr(pair, name, "") for name in LEDGER.names} | {"class": pair.class_ or "other"})
@@ -174,6 +177,7 @@ def _write_log(corpus: Corpus, planted: Sequence[Planted]) -> None:
             "outcome": outcome,
             "started": FIRST_FETCH + timedelta(seconds=number),
             "redirects": [],
+            "licences": [],
         }
         for number, (url, kind, outcome) in enumerate(rows)
     ]
