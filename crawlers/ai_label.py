@@ -72,8 +72,8 @@ def generator(keyword: str, text: str) -> dict[str, str]:
 
 def strongest(labels: list[dict[str, str]]) -> str:
     """The label that says the most, as JSON with sorted keys; '' when there is none."""
-    best = max(labels, key=_certainty, default={})
-    return json.dumps(best, ensure_ascii=False, sort_keys=True) if best else ""
+    said = [label for label in labels if label]
+    return json.dumps(max(said, key=_certainty), ensure_ascii=False, sort_keys=True) if said else ""
 
 
 def _certainty(label: dict[str, str]) -> int:

@@ -108,15 +108,21 @@ def _label(description: bytes) -> str:
 
 
 def _inflated(data: bytes, cap: int) -> bytes:
-    """The box in a Brotli box, with its header; nothing where it cannot be had whole."""
+    """The box in a Brotli box, with its header; nothing where it cannot be had whole.
+
+    C2PA's own writers compress the box with its header; ISO 18181-2, which C2PA names, its content behind its kind.
+    """
     if cap <= 0:
         return b""
+    kind = data[:4] if data[:4] == b"jumb" else b""
     try:
         machine = decoder("br", cap)
-        inner = machine.feed(data[4:])
+        inner = machine.feed(data[len(kind) :])
     except (Broken, TooLarge):
         return b""
-    return (len(inner) + 8).to_bytes(4, "big") + data[:4] + inner if machine.finish() else b""
+    if not machine.finish():
+        return b""
+    return (len(inner) + 8).to_bytes(4, "big") + kind + inner if kind else inner
 
 
 def _said(label: str, value: Any) -> Iterator[Property]:

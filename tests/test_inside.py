@@ -7,6 +7,7 @@ import json
 import time
 import zlib
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import brotli
@@ -180,6 +181,7 @@ ENTRIES = {"entries": {"c2pa.ai_training": {"use": "notAllowed"}}}
         store(manifest(jumb("cawg.training-mining", cbor({"entries": {"cawg.data_mining": "constrained"}})))),
         store(manifest(jumb("c2pa.training-mining", cbor(ENTRIES))), manifest(name="urn:c2pa:2")),  # an ingredient's
         store(box(b"brob", b"jumb" + brotli.compress(manifest(jumb("c2pa.training-mining", cbor(ENTRIES)))[8:]))),
+        store(jumb("urn:c2pa:1", box(b"brob", brotli.compress(manifest(jumb("c2pa.training-mining", cbor(ENTRIES))))))),
         store(manifest(jumb("cawg.metadata", box(b"json", b'{"plus:DataMining": "DMI-PROHIBITED"}')))),
         store(manifest(jumb("stds.iptc", box(b"json", b'{"plus:DataMining": {"@id": "x/DMI-PROHIBITED"}}')))),
     ],
@@ -202,6 +204,20 @@ def test_every_form_of_an_assertion(data: bytes) -> None:
 )
 def test_what_is_no_refusal(data: bytes) -> None:
     assert read_c2pa(data) == Inside()
+
+
+SIGNED = Path(__file__).parent / "golden" / "signed_pictures"
+
+
+@pytest.mark.parametrize("path", sorted(SIGNED.glob("*.*")), ids=lambda path: path.name)
+def test_pictures_signed_by_c2pa_itself(path: Path) -> None:
+    """By c2pa-python 0.38.1 with a certificate that nobody trusts: as they come, and with a compressed manifest."""
+    use, body = path.name.partition("-")[0], path.read_bytes()
+    said = read(body, media.sniff(body))
+    assert said.digital_source == "digitalCapture"
+    assert consents(said)["c2pa"].decided == (f"cawg.ai_generative_training: {use}" if use == "notAllowed" else "")
+    assert set(consents(said)["c2pa"].said) == {f"cawg.ai_generative_training: {use}", "cawg.ai_inference: allowed"}
+    assert list(consents(said)) == ["c2pa"]
 
 
 def test_the_most_restrictive_word_wins() -> None:
