@@ -65,7 +65,7 @@ def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
     if not logs:
         raise BadInput(f"{corpus.root}: no finished crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
     sealed = (*found, *logs, *(corpus.crawl(warc) for warc in warcs))
-    made_from = files.digest("pair 2", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
+    made_from = files.digest("pair 3", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
     paths = [corpus.pairs(shard_name(number)) for number in range(max(len(warcs), 1))]
     paths += [corpus.unfetched(shard_name(number)) for number in range(max(len(found), 1))]
     outputs = Outputs(dict.fromkeys(paths, made_from))
