@@ -41,3 +41,4 @@ check: install ## ruff, mypy --strict, the layers, the names, and the generated 
 bench: install ## what the hot paths cost, on the demo's corpus; figures and how they were taken: benchmarks/README.md
 	@test -d demo/corpus/pairs || { echo "make demo comes first: its corpus is what is measured" >&2; exit 2; }
 	$(BIN)/python -m benchmarks.measure_speed demo/corpus
+	$(BIN)/python -m benchmarks.inside_speed demo/work/package

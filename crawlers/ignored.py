@@ -13,6 +13,9 @@ SIGNALS = (
     "content-signal",
     "rsl",
     "ai.txt",
+    "iptc-plus",
+    "c2pa",
+    "tdm-reservation",
 )
 """The signals that may be ignored. What a file says that is asked for on its own account is then not asked for."""
 

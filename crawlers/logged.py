@@ -30,4 +30,7 @@ def log_row(url: str, kind: UrlKind, outcome: Outcome, number: int, now: float) 
         "length": 0,
         "body_offset": -1,
         "round": number,
+        "licences": (),
+        "digital_source": "",
+        "ai_label": "",
     }

@@ -121,9 +121,9 @@ class Store:
         return path.parent / f".{path.name}.part"
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Let a row of the log wait for the seal. `started` is in seconds since 1970, `redirects` a sequence."""
-        redirects = json.dumps(list(row["redirects"])) if row["redirects"] else "[]"
-        values = {**row, "redirects": redirects, "started": round(row["started"] * 1e6)}
+        """Let a row of the log wait for the seal. `started` is in seconds since 1970; lists are any sequences."""
+        lists = {name: json.dumps(list(row[name])) if row[name] else "[]" for name in ("redirects", "licences")}
+        values = {**row, **lists, "started": round(row["started"] * 1e6)}
         self._db.execute(_INSERT_LOG, [values[name] for name in _LOG_NAMES])
 
     def found(self, rows: Iterable[tuple[Any, ...]]) -> None:

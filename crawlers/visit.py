@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from crawlers import asking, conditional, media, pace, rsl, sitemap, traps
+from crawlers import asking, conditional, inside, media, pace, rsl, sitemap, traps
 from crawlers.asked import Rules, again
 from crawlers.budget import Left
 from crawlers.charset import decode
@@ -214,13 +214,14 @@ class Visitor:
         self._end(job, fetched, outcome, asked, place, consents=consents)
 
     def _end_image(self, job: Job, fetched: Fetched, asked: Rules, before: tuple[Consent, ...]) -> None:
-        consents = (*before, *self._wishes.of_answer(fetched))
         if self._must_read(job, fetched, rsl.link_licences(fetched.header_values("link"), fetched.url)):
             return
+        said = inside.read(fetched.body, fetched.content_type)
+        consents = (*before, *self._wishes.of_answer(fetched), *said.consents)
         outcome = Outcome.OPTED_OUT if self._refused(consents) else Outcome.OK
         place = self._keep(fetched, outcome, IMAGES)
         # A link that leads straight to a picture: it is one.
-        self._end(job, fetched, outcome, asked, place, kind=UrlKind.IMAGE, consents=consents)
+        self._end(job, fetched, outcome, asked, place, kind=UrlKind.IMAGE, consents=consents, said=said)
 
     def _must_read(self, job: Job, fetched: Fetched, licences: tuple[str, ...]) -> bool:
         """Whether an answer names a licence that is not known yet; then its URL waits until that has been read."""
@@ -301,15 +302,24 @@ class Visitor:
         *,
         kind: UrlKind | None = None,
         consents: tuple[Consent, ...] = (),
+        said: inside.Inside = inside.NOTHING,
     ) -> None:
         robots = asked.evidence_for(job.target, self._settings) if asked is not None else None
         files = self._wishes.evidence(job.target, self._clock()) if consents else ()
-        said = evidence(robots, files, consents, self._settings.ignored, fetched.detail)
+        heard = evidence(robots, files, consents, self._settings.ignored, fetched.detail)
         held = conditional.held_after(job.held, fetched, outcome)
         self._frontier.done(job, outcome, kind, status=fetched.status, held=held)
-        self._log(replace(job, kind=kind or job.kind), fetched, outcome, said, place)
+        self._log(replace(job, kind=kind or job.kind), fetched, outcome, heard, place, said)
 
-    def _log(self, job: Job, fetched: Fetched, outcome: Outcome, said: str, place: Place) -> None:
+    def _log(
+        self,
+        job: Job,
+        fetched: Fetched,
+        outcome: Outcome,
+        heard: str,
+        place: Place,
+        said: inside.Inside = inside.NOTHING,
+    ) -> None:
         asked_for = fetched.seconds  # 0.0 without a request
         row = log_row(job.url, job.kind, outcome, self._frontier.round, fetched.started)
         self._store.log(
@@ -323,12 +333,15 @@ class Visitor:
                 "bytes": len(fetched.body),
                 "content_type": fetched.content_type,
                 "sha256": place.sha256,
-                "evidence": said,
+                "evidence": heard,
                 "redirects": job.redirects,
                 "ip": fetched.ip,
                 "warc": place.warc,
                 "offset": place.offset,
                 "length": place.length,
                 "body_offset": place.body_offset,
+                "licences": said.licences,
+                "digital_source": said.digital_source,
+                "ai_label": said.ai_label,
             }
         )

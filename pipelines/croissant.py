@@ -109,6 +109,7 @@ def _record_set(tier: str) -> dict[str, Any]:
                 "name": f"{tier}/{field.name}",
                 "description": describe(field),
                 "dataType": _data_type(field.type),
+                **({"repeated": True} if pa.types.is_list(field.type) else {}),
                 "source": {"fileSet": {"@id": f"{tier}-parquet"}, "extract": {"column": field.name}},
             }
             for field in SAMPLES

@@ -7,12 +7,13 @@ not come is kept too, under pairs/unfetched/ with the outcome that says why: row
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
 
+from crawlers.ai_label import ai_generated
 from pipelines import files
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
@@ -20,13 +21,13 @@ from pipelines.outputs import Outputs
 from schemas.errors import BadInput, Damaged
 from schemas.outcome import Outcome, UrlKind
 from schemas.pair import SOURCE_RANK, pair_key, shard_of
+from schemas.signals import PAIR_SIGNALS
 from schemas.tables import PAIRS, UNFETCHED
 
 _FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class")
-_MARKS = ("site", "strong", "class")  # what a recipe may name of a pair, and no signal looks at
+_MARKS = sorted({"site", *PAIR_SIGNALS})  # what a recipe may name of a pair, beside what a signal looks at
 _LOGGED = ("url", "kind", "outcome", "round", "sha256", "warc", "body_offset", "bytes")
-
-
+_INSIDE = ("licences", "digital_source", "ai_label")  # what pictures say of themselves
 _CAME = (Outcome.OK, Outcome.NOT_MODIFIED)
 _REFUSED = (Outcome.OPTED_OUT, Outcome.ROBOTS)
 
@@ -58,6 +59,9 @@ class Fetched(NamedTuple):
     warc: str
     offset: int
     length: int
+    licences: Sequence[str] = ()
+    digital_source: str = ""
+    ai_label: str = ""
 
 
 def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
@@ -71,7 +75,7 @@ def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
     if not logs:
         raise BadInput(f"{corpus.root}: no finished crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
     sealed = (*found, *logs, *(corpus.crawl(warc) for warc in warcs))
-    made_from = files.digest("pair 3", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
+    made_from = files.digest("pair 4", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
     paths = [corpus.pairs(shard_name(number)) for number in range(max(len(warcs), 1))]
     paths += [corpus.unfetched(shard_name(number)) for number in range(max(len(found), 1))]
     outputs = Outputs(dict.fromkeys(paths, made_from))
@@ -152,13 +156,18 @@ def read_log(path: str) -> Iterator[tuple[str, Fetched]]:
     """Every fetch in one log file, by its URL.
 
     A page may show any URL as a picture, itself for one: what came as something else is a picture of a bad type.
+    Raises Damaged for a log without what pictures say of themselves: to take that for silence could lose an opt-out.
     """
-    for batch in files.read_batches(path, _LOGGED):
+    for batch in files.read_batches(path, (*_LOGGED, *_INSIDE)):
+        missing = [name for name in _INSIDE if name not in batch.schema.names]
+        if missing:
+            raise Damaged(f"{path}: an older version wrote it, without {', '.join(missing)}; crawl into a new folder")
         for row in batch.to_pylist():
             came, picture = row["outcome"] in _CAME, row["kind"] == UrlKind.IMAGE
             if row["outcome"] == Outcome.OK and picture:
                 place = (row["sha256"], row["warc"], row["body_offset"], row["bytes"])
-                yield row["url"], Fetched(True, row["round"], True, row["outcome"], *place)
+                fetched = Fetched(True, row["round"], True, row["outcome"], *place)
+                yield row["url"], fetched._replace(**{name: row[name] for name in _INSIDE})
             else:
                 outcome = str(Outcome.BAD_TYPE) if came and not picture else row["outcome"]
                 yield row["url"], Fetched(outcome in _REFUSED, row["round"], False, outcome, "", "", -1, 0)
@@ -197,7 +206,12 @@ def join(
         if fetch.warc not in warcs:
             raise Damaged(f"crawl/{fetch.warc}: missing, though crawl/log says that it holds {url}; crawl again")
         place = {"image_id": fetch.image_id, "warc": fetch.warc, "offset": fetch.offset, "length": fetch.length}
-        yield _pairs_of(warcs.index(fetch.warc)), {**row, **place}
+        said = {
+            "licences": list(fetch.licences),
+            "digital_source": fetch.digital_source,
+            "ai_generated": ai_generated(fetch.digital_source, fetch.ai_label),
+        }
+        yield _pairs_of(warcs.index(fetch.warc)), {**row, **place, **said}
 
 
 def _pairs_of(number: int) -> str:
@@ -221,5 +235,5 @@ def write_rows(group: tuple[str, Iterable[dict[str, Any] | None]], corpus: Corpu
     # What stands in the file, apart from how it came there: a new round must not measure or judge old shards again.
     # The key stands for the picture's URL and the text.
     seen = files.digest(*(f"{row['key']} {row.get('image_id')} {row['page_url']} {row['source']}" for row in kept))
-    content = files.digest(seen, *(json.dumps([row[name] for name in _MARKS]) for row in kept))
+    content = files.digest(seen, *(json.dumps([row.get(name) for name in _MARKS]) for row in kept))
     files.write_table(path, pa.Table.from_pylist(kept, schema), made_from, seen=seen, content=content)

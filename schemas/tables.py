@@ -54,6 +54,17 @@ LOG = pa.schema(
             "where the body's own bytes begin (pictures only, stored plain); else -1",
         ),
         column("round", pa.int32(), "the crawl round, from 0"),
+        column("licences", pa.list_(pa.string()), "what the picture itself says of rights: addresses and texts"),
+        column(
+            "digital_source",
+            pa.string(),
+            "IPTC's digital source type inside the picture, as trainedAlgorithmicMedia; '' when it says nothing",
+        ),
+        column(
+            "ai_label",
+            pa.string(),
+            "JSON: the label of AI content inside the picture, by GB 45438-2025, or its generator; '' without",
+        ),
     ]
 )
 
@@ -97,6 +108,13 @@ PAIRS = pa.schema(
         column("warc", pa.string(), "the WARC file that holds the picture, relative to crawl/"),
         column("offset", pa.int64(), "where the picture's bytes begin in that file"),
         column("length", pa.int64(), "how many they are"),
+        column("licences", pa.list_(pa.string()), "what the picture itself says of rights: addresses and texts"),
+        column("digital_source", pa.string(), "IPTC's digital source type inside the picture; '' when it says nothing"),
+        column(
+            "ai_generated",
+            pa.int8(),
+            "how far the picture says that AI made it or part of it: 0 not, 1 suspected, 2 may be, 3 is",
+        ),
     ]
 )
 

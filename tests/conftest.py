@@ -135,6 +135,9 @@ def _write_pairs(corpus: Corpus, planted: Sequence[Planted], number: int) -> Non
                 "warc": warc,
                 "offset": places[pair.data],
                 "length": len(pair.data),
+                "licences": ["https://creativecommons.org/publicdomain/zero/1.0/"],
+                "digital_source": "digitalCapture",
+                "ai_generated": 0,
             }
         )
     made_from = files.digest(*(pair.key for pair in planted))
@@ -193,6 +196,7 @@ def _write_log(corpus: Corpus, planted: Sequence[Planted]) -> None:
             "outcome": outcome,
             "started": FIRST_FETCH + timedelta(seconds=number),
             "redirects": [],
+            "licences": [],
         }
         for number, (url, kind, outcome) in enumerate(rows)
     ]

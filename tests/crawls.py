@@ -41,7 +41,7 @@ class RawCrawl:
     def fetch(self, url: str, data: bytes | None, outcome: str = "ok", warc: int = 0, round_: int = 0) -> None:
         row = dict.fromkeys(LOG.names, "") | {"url": url, "final_url": url, "kind": "image", "outcome": outcome}
         row |= {"status": 200, "attempts": 1, "started": NOW, "seconds": 0.1, "bytes": len(data or b"")}
-        row |= {"redirects": [], "offset": -1, "length": 0, "body_offset": -1, "round": round_}
+        row |= {"redirects": [], "licences": [], "offset": -1, "length": 0, "body_offset": -1, "round": round_}
         if data is not None:
             row |= {"sha256": hashlib.sha256(data).hexdigest(), "warc": f"images/r0000-p00-{warc:05d}.warc"}
             row |= {"body_offset": len(self.warcs[warc])}

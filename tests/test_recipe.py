@@ -182,6 +182,7 @@ def corpus(folder: Path) -> str:
             }
             blank = {field.name: "" if pa.types.is_string(field.type) else 0 for field in schema}
             blank |= {field.name: False for field in schema if pa.types.is_boolean(field.type)}
+            blank |= {field.name: [] for field in schema if pa.types.is_list(field.type)}
             rows.append(blank | {name: value for name, value in ours.items() if name in blank})
         (folder / path).mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(rows, schema), folder / path / "00000.parquet")
