@@ -118,8 +118,13 @@ class Store:
         self._db.execute(f"INSERT INTO log VALUES ({_marks(LOG)})", [values[name] for name in LOG.names])
 
     def found(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Let rows of found wait for the seal, each in the order of the schema."""
-        self._db.executemany(f"INSERT INTO found VALUES ({_marks(FOUND)})", rows)
+        """Let rows of found wait for the seal, each in the order of the schema; its last columns, which are lists, may
+        be left out where they are empty."""
+        whole_rows = ((*row, *((),) * (len(FOUND) - len(row))) for row in rows)
+        self._db.executemany(
+            f"INSERT INTO found VALUES ({_marks(FOUND)})",
+            ([json.dumps(value) if isinstance(value, tuple) else value for value in row] for row in whole_rows),
+        )
 
     def checkpoint(self) -> None:
         """Make all so far durable: the files first, then the state that knows their length."""

@@ -236,7 +236,10 @@ class Visitor:
     def _found(self, job: Job, url: str, page: Page) -> None:
         marks = self._frontier.marks(job.site)
         self._store.found(
-            (one.image_url, one.text, one.source, url, marks.origin, marks.strong, marks.class_ or one.section)
+            (
+                *(one.image_url, one.text, one.source, url, marks.origin, marks.strong, marks.class_ or one.section),
+                *(one.licences, one.others),
+            )
             for one in page.candidates
         )
         for image_url in dict.fromkeys(one.image_url for one in page.candidates):

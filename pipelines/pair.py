@@ -22,7 +22,7 @@ from schemas.outcome import Outcome, UrlKind
 from schemas.pair import SOURCE_RANK, pair_key, shard_of
 from schemas.tables import PAIRS, UNFETCHED
 
-_FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class")
+_FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class", "licences")
 _MARKS = ("site", "strong", "class")  # what a recipe may name of a pair, and no signal looks at
 _LOGGED = ("url", "kind", "outcome", "round", "sha256", "warc", "body_offset", "bytes")
 
@@ -41,6 +41,7 @@ class Found(NamedTuple):
     class_: str
     image_url: str
     text: str
+    licences: tuple[str, ...] = ()
 
 
 class Fetched(NamedTuple):
@@ -144,6 +145,7 @@ def read_found(path: str) -> Iterator[tuple[str, Found]]:
                 class_=row["class"],
                 image_url=row["image_url"],
                 text=row["text"],
+                licences=tuple(row.get("licences") or ()),
             )
             yield pair_key(sight.image_url, sight.text), sight
 
@@ -190,6 +192,7 @@ def join(
             "site": sight.site,
             "strong": not sight.weak,
             "class": sight.class_,
+            "licences": list(sight.licences),
         }
         if not fetch.ok:
             yield _unfetched_of(shard_of(key, buckets)), {**row, "outcome": fetch.outcome}

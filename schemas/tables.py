@@ -70,6 +70,12 @@ FOUND = pa.schema(
             pa.string(),
             "the class that the seeds file or the page's own section gives; '' when neither",
         ),
+        column(
+            "licences", pa.list_(pa.string()), "licences that the picture or its page states: URLs or words, sorted"
+        ),
+        column(
+            "others", pa.list_(pa.string()), "the picture's other sizes that the page names: absolute URLs, at most 32"
+        ),
     ]
 )
 
