@@ -23,7 +23,7 @@ _LAZY_SETS = ("data-srcset", "data-lazy-srcset", "lazy-srcset")
 _IN_NO_URL = re.compile(r"""[\s<>"'{}]""")
 _PLACEHOLDER = re.compile(
     r"(?:^|[/_\-.])(?:blank|none|empty|spacer|clear|dot|trans(?:parent)?|placeholder|load(?:ing)?|lazy(?:load)?|grey|gray"
-    r"|pixel|1x1)(?:[_\-.]?\d+(?:x\d+)?)?\.(?:gif|png|jpe?g|svg|webp)(?:[?#]|$)"
+    r"|pixel|1x1)(?:[_\-.]?\d+(?:x\d+)?|[_\-.][0-9a-f]{6,32})?\.(?:gif|png|jpe?g|svg|webp)(?:[?#]|$)"
     r"|(?:^|/)[st]\.gif(?:[?#]|$)",
     re.I,
 )

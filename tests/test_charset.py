@@ -113,7 +113,7 @@ def test_gb18030_round_trip(text: str) -> None:
 
 
 def test_every_label_has_a_codec() -> None:
-    from crawlers.charset import decode_as
+    from crawlers.decoders import decode_as
     from crawlers.labels import _NAMES
 
     for name in set(_NAMES.values()):
