@@ -60,8 +60,6 @@ def decode_as(body: bytes, name: str) -> str:
     name = "gb18030" if name == "gbk" else name  # in decoding they are one
     if name == "replacement":
         return "\ufffd" if body else ""
-    if name == "x-user-defined":
-        return "".join(chr(byte) if byte < 0x80 else chr(0xF700 + byte) for byte in body)
     if name in _PAIRS:
         text = body.decode(codec_of(name), f"tuwen.{name}")
         changes = _OTHERWISE.get(name)
@@ -75,6 +73,8 @@ def decode_as(body: bytes, name: str) -> str:
 def _table(name: str) -> str:
     """What each byte means in an encoding of single bytes. Python leaves some of 80 to 9F undefined; the standard makes
     them the control characters of the same number."""
+    if name == "x-user-defined":
+        return "".join(chr(byte if byte < 0x80 else 0xF700 + byte) for byte in range(256))
     read = [bytes([byte]).decode(codec_of(name), "replace") for byte in range(256)]
     table = "".join(
         chr(byte) if byte in range(0x80, 0xA0) and one == "\ufffd" else one for byte, one in enumerate(read)

@@ -23,6 +23,7 @@ from crawlers.settings import Settings
 from crawlers.state import State
 from schemas.errors import Damaged
 from schemas.files import whole, write_parquet
+from schemas.pair import Candidate
 from schemas.tables import FOUND, LOG
 
 PAGES, IMAGES = "pages", "images"
@@ -125,6 +126,24 @@ class Store:
             f"INSERT INTO found VALUES ({_marks(FOUND)})",
             ([json.dumps(value) if isinstance(value, tuple) else value for value in row] for row in whole_rows),
         )
+
+    def list_texts(self, listed: Iterable[tuple[str, Candidate]]) -> None:
+        """Let the texts that a sitemap gives to (page, candidate) wait until that page was read and allows it."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?, ?)",
+            ((page, one.image_url, one.text, one.source, json.dumps(one.licences)) for page, one in listed),
+        )
+
+    def take_listed(self, pages: Iterable[str]) -> list[Candidate]:
+        """What sitemaps have listed with any of these URLs of one page, each once."""
+        found: list[Candidate] = []
+        for page in pages:
+            rows = self._db.execute(
+                "SELECT image, text, source, licences FROM listed WHERE page = ? ORDER BY image, text, source", (page,)
+            ).fetchall()
+            self._db.execute("DELETE FROM listed WHERE page = ?", (page,))
+            found += [Candidate(row[0], row[1], row[2], licences=tuple(json.loads(row[3]))) for row in rows]
+        return found
 
     def checkpoint(self) -> None:
         """Make all so far durable: the files first, then the state that knows their length."""
