@@ -44,8 +44,15 @@ def shown(picture: LexborNode, attributes: Mapping[str, str | None]) -> Shown:
 
     Of <picture>, srcset and src the largest candidate counts (by width, else by density, the first of equals). A lazy
     loader's attribute goes before src, for src is then a stand-in: data:, blank.gif, a small preview. A picture of one
-    pixel counts visits and shows nothing; neither does a stand-in whose <noscript> holds the picture itself.
+    pixel counts visits and shows nothing; a stand-in before a <noscript> shows the picture in that.
     """
+    found = _shown(picture, attributes)
+    if is_placeholder(found.full) and (real := _in_noscript(picture)) is not None:
+        return _shown(real, real.attributes)
+    return found
+
+
+def _shown(picture: LexborNode, attributes: Mapping[str, str | None]) -> Shown:
     singles = _singles(attributes)
     single = singles[0] if singles else ""
     sets = [value for name in (*_LAZY_SETS, "srcset") if (value := attributes.get(name))]
@@ -53,9 +60,7 @@ def shown(picture: LexborNode, attributes: Mapping[str, str | None]) -> Shown:
     if parent is not None and parent.tag == "picture":
         sets += _sources(picture)
     if not sets:
-        if _is_a_pixel(attributes) or (single and is_placeholder(single) and _noscript_follows(picture)):
-            return Shown("")
-        return Shown(single, tuple(singles[1:]))
+        return Shown("") if _is_a_pixel(attributes) else Shown(single, tuple(singles[1:]))
     full, others = _largest(sets, single)
     return Shown(full, tuple(dict.fromkeys(one for one in (*others, *singles) if one != full)))
 
@@ -107,17 +112,15 @@ def _is_a_pixel(attributes: Mapping[str, str | None]) -> bool:
     return attributes.get("width") in ("0", "1") and attributes.get("height") in ("0", "1")
 
 
-def _noscript_follows(picture: LexborNode) -> bool:
-    """Whether the next element holds the picture for browsers without scripts."""
+def _in_noscript(picture: LexborNode) -> LexborNode | None:
+    """The <img> for browsers without scripts, where the next element is a <noscript> that holds one."""
     following = picture.next
     while following is not None and following.is_text_node and not (following.text_content or "").strip():
         following = following.next
-    if following is None or following.tag != "noscript":
-        return False
-    inner = following.first_child
+    inner = following.first_child if following is not None and following.tag == "noscript" else None
     while inner is not None and inner.is_text_node:
         inner = inner.next
-    return inner is not None and inner.tag in ("img", "picture")
+    return inner if inner is not None and inner.tag == "img" else None
 
 
 def _sources(picture: LexborNode) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from crawlers.attributes import few_attributes
+
 # The tree builder walks its open elements at most tags: 10,000 of them cost 0.1 s, 1,000,000 twenty minutes.
 _FEW_TAGS = 10_000
 _DEEPEST = 512  # open elements; Blink and Gecko stop nesting at this depth too
@@ -29,12 +31,13 @@ _NESTING = re.compile(
 def tame(page: str) -> str:
     """The page itself, or, where it nests deeper than any honest page, the page without the tags that nest.
 
-    Pictures, texts and links stay. Only a page with more than 64 formatting elements left open loses those, and only
+    Pictures, texts and links stay. Attributes beyond a tag's first 512 go. Only a page with more than 64 formatting elements left open loses those, and only
     one of more than 10,000 tags that are more than 512 deep loses its divs, tables, lists and figures.
 
     >>> tame("<div><b>x</b></div>")
     '<div><b>x</b></div>'
     """
+    page = few_attributes(page)
     formatting = len(_OPENS_FORMATTING.findall(page))  # most pages have few, and a count is four times as fast
     if formatting > _MOST_FORMATTING and _opens_more_than(_MOST_FORMATTING, _FORMATTING, page):
         page = _FORMATTING.sub("", page)
