@@ -27,7 +27,7 @@ class Anchors:
     links: tuple[str, ...]
     pictures: list[tuple[LexborNode, Mapping[str, str | None]]]
     licences: list[tuple[int | None, str]]
-    _by_href: Mapping[str, list[LexborNode]]
+    _by_href: Mapping[str, tuple[LexborNode, ...]]
     _texts: dict[int, str] = field(default_factory=dict)
 
     def text(self, anchor: LexborNode, href: str) -> str:
@@ -38,7 +38,7 @@ class Anchors:
         own = self._text(anchor)
         if own or href.startswith(("#", "javascript:")):
             return own
-        others = (self._text(other) for other in self._by_href.get(href, ())[:_SAME])
+        others = (self._text(other) for other in self._by_href.get(href, ()))
         return next(filter(None, others), "")
 
     def _text(self, anchor: LexborNode) -> str:
@@ -53,7 +53,7 @@ def read_anchors(nodes: Iterable[LexborNode], base: str) -> Anchors:
     """Read the <a href> elements of a page whose references are relative to `base`. Without those that say nofollow,
     but a link to a licence or a picture counts all the same: it is not followed."""
     followed: dict[str, None] = {}
-    by_href: dict[str, list[LexborNode]] = {}
+    by_href: dict[str, tuple[LexborNode, ...]] = {}
     pictures: list[tuple[LexborNode, Mapping[str, str | None]]] = []
     licences: list[tuple[int | None, str]] = []
     for node in nodes:
@@ -65,9 +65,9 @@ def read_anchors(nodes: Iterable[LexborNode], base: str) -> Anchors:
             licences.append((figure_of(node), href))
         if names_a_picture(href):
             pictures.append((node, attributes))
-        same = by_href.setdefault(href, [])
+        same = by_href.get(href, ())
         if len(same) < _SAME:
-            same.append(node)
+            by_href[href] = (*same, node)
         if "nofollow" not in words and not href.startswith("#"):
             followed[href] = None
     urls = dict.fromkeys(fetchable(base, href) for href in followed)

@@ -11,7 +11,7 @@ _MOST = 16  # pictures of one element: layered backgrounds have two or three
 # CSS's tokens, as far as they matter here. A string or a url( that is not closed goes to its end, as CSS wants it.
 _TOKEN = re.compile(
     r"""(?P<comment>/\*.*?(?:\*/|\Z))
-    |url\(\s*(?P<bare>(?!["'\s])(?:[^"'()\\\s]|\\.)*)\s*(?:\)|\Z)
+    |url\(\s*(?P<bare>(?!["'\s])(?:[^"'()\\\s]|\\[0-9a-f]{1,6}\s?|\\.)*)\s*(?:\)|\Z)
     |(?P<function>-?[a-z][a-z0-9-]*)?\(
     |(?P<string>"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)
     |(?P<resolution>[0-9.]+)(?:x|dppx)\b

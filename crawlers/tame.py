@@ -31,8 +31,9 @@ _NESTING = re.compile(
 def tame(page: str) -> str:
     """The page itself, or, where it nests deeper than any honest page, the page without the tags that nest.
 
-    Pictures, texts and links stay. Attributes beyond a tag's first 512 go. Only a page with more than 64 formatting elements left open loses those, and only
-    one of more than 10,000 tags that are more than 512 deep loses its divs, tables, lists and figures.
+    Pictures, texts and links stay; attributes beyond a tag's first 512 go. Only a page with more than 64 formatting
+    elements left open loses those, and only one of more than 10,000 tags that are more than 512 deep loses its divs,
+    tables, lists and figures.
 
     >>> tame("<div><b>x</b></div>")
     '<div><b>x</b></div>'
