@@ -6,7 +6,7 @@ import re
 
 _MOST = 512  # attributes of one tag: 100,000 of them cost the parser half a minute, and an honest tag has some ten
 _SMALL = 65_536  # characters: what a smaller page can cost is a quarter of a second
-_MEDIUM = 131_072  # characters: as much for a page that hides its signs, which take more room and longer to look for
+_MEDIUM = 262_144  # characters: two seconds, for a page that hides its signs; to look for those takes longer, too
 _STRETCH = 1_500  # characters of a tag without a `>`: less cannot hold more than _MOST attributes
 _QUOTED = 16  # values in which a `>` hides the end of a tag: a few of them cannot hide many attributes
 
