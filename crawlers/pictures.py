@@ -28,7 +28,7 @@ _PLACEHOLDER = re.compile(
     re.I,
 )
 _NO_PICTURE = ("data:", "about:", "javascript:", "blob:")
-_PICTURE_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")
+_PICTURE_ENDING = re.compile(r"\.(?:jpe?g|png|webp|gif|bmp|avif)(?:[?#]|\Z)", re.I)
 _LONGEST_SET = 65_536  # characters of a srcset that are read
 
 
@@ -93,9 +93,12 @@ def names_a_picture(reference: str) -> bool:
     >>> names_a_picture("/img/a.JPG?v=2"), names_a_picture("/a.jpg/"), names_a_picture("/wiki/File:a.jpg")
     (True, False, False)
     """
-    last = reference.partition("#")[0].partition("?")[0].rpartition("/")[2]
-    name, dot, ending = last.rpartition(".")
-    return bool(name and dot) and ":" not in name and ending.lower() in _PICTURE_ENDINGS
+    match = _PICTURE_ENDING.search(reference)
+    if match is None:
+        return False
+    path = reference[: match.start()]
+    name = path.rpartition("/")[2]
+    return bool(name) and ":" not in name and "?" not in path and "#" not in path
 
 
 def _singles(attributes: Mapping[str, str | None]) -> list[str]:
