@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import re
 
+from crawlers.decoders import decode_as
 from crawlers.detect import detect
-from crawlers.labels import codec_of, name_of
+from crawlers.labels import name_of
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
+_UTF16 = ("utf-16be", "utf-16le")
 _PRESCAN = 1_024  # bytes in which the HTML standard looks for <meta charset>
 
-_HEADER = re.compile(r"""charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;"']+))""", re.I)
-_COMMENT_OR_META = re.compile(rb"<!--.*?-->|<!--|<meta(?=[\s/])|</?[a-zA-Z]|<[!/?]", re.I | re.S)
-_ATTRIBUTE = re.compile(rb"""[\s/]*([^\s/>=][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"'][^\s>]*)))?""")
-_XML_ENCODING = re.compile(rb"""<\?xml\s[^>]*?encoding\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-
-# GB 18030 has given these characters code points of their own since 2005; Python's table is that of 2000.
-_GB18030_SINCE_2005 = {
-    0xE7C7: 0x1E3F,
-    **dict(
-        zip(
-            range(0xE78D, 0xE797),
-            (0xFE10, 0xFE12, 0xFE11, 0xFE13, 0xFE14, 0xFE15, 0xFE16, 0xFE17, 0xFE18, 0xFE19),
-            strict=True,
-        )
-    ),
-    0xE81E: 0x9FB4,
-    0xE826: 0x9FB5,
-    0xE82B: 0x9FB6,
-    0xE82C: 0x9FB7,
-    0xE832: 0x9FB8,
-    0xE843: 0x9FB9,
-    0xE854: 0x9FBA,
-    0xE864: 0x9FBB,
-    0xE5E5: 0x3000,  # A3A0: browsers read the ideographic space here
-}
-_MOVED = re.compile("[\ue5e5\ue78d-\ue796\ue7c7\ue81e\ue826\ue82b\ue82c\ue832\ue843\ue854\ue864]")
+_HEADER = re.compile(r"""(?:^|[;\s])charset\s*=\s*(?:"([^"]*)"?|'([^']*)'|([^\s;]+))""", re.I)
+# The standard's algorithms, of which each of these is one step. White space is the five characters of HTML.
+_MARKUP = re.compile(rb"<!--|<meta(?=[\t\n\f\r /])|</?[a-zA-Z][^\t\n\f\r >]*|<[!/?]", re.I)
+_COMMENT = re.compile(rb"<!--(?:-?>|.*?-->)", re.S)
+_ATTRIBUTE = re.compile(
+    rb"""[\t\n\f\r /]*([^\t\n\f\r />][^\t\n\f\r />=]*)
+    (?:[\t\n\f\r ]*=[\t\n\f\r ]*(?:"([^"]*)(?:"|(\Z))|'([^']*)(?:'|(\Z))|([^\t\n\f\r >"'][^\t\n\f\r >]*)|))?""",
+    re.X,
+)
+_IN_CONTENT = re.compile(r"""charset[\t\n\f\r ]*=[\t\n\f\r ]*(?:"([^"]*)"|'([^']*)'|(["'])|([^\t\n\f\r ;]*))""", re.I)
+_XML_ENCODING = re.compile(rb"""<\?xml[^>]*?encoding[\0-\x20]*=[\0-\x20]*(?:"([^"\0-\x20]*)"|'([^'\0-\x20]*)')[^>]*>""")
+_XML_IN_UTF16 = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
 
 
 def sniff(body: bytes, content_type: str | None = None) -> str:
@@ -63,59 +51,42 @@ def decode(body: bytes, content_type: str | None = None) -> str:
     return decode_as(body[len(mark) :], name)
 
 
-def decode_as(body: bytes, name: str) -> str:
-    """Decode with an encoding of the standard, by name."""
-    if name == "replacement":
-        return "\ufffd" if body else ""
-    if name == "x-user-defined":
-        return "".join(chr(byte) if byte < 0x80 else chr(0xF700 + byte) for byte in body)
-    if name in ("gbk", "gb18030"):
-        return _gb18030(body)
-    if name.startswith("windows-") and name != "windows-874":
-        return body.decode(name, "replace") if name != "windows-1252" else _windows_1252(body)
-    return body.decode(codec_of(name), "replace")
-
-
-def _gb18030(body: bytes) -> str:
-    text = body.decode("gb18030", "replace")
-    if _MOVED.search(text):
-        text = text.translate(_GB18030_SINCE_2005)
-    return text
-
-
-def _windows_1252(body: bytes) -> str:
-    """Python leaves five bytes undefined; the standard makes them the control characters of the same number."""
-    try:
-        return body.decode("cp1252")
-    except UnicodeDecodeError:
-        return "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in body)
-
-
 def _prescan(head: bytes) -> str | None:
-    """What a <meta> or an XML declaration says, comments passed over."""
+    """The standard's "prescan a byte stream": what a <meta> says, else the XML declaration; None when neither does."""
+    for mark, name in _XML_IN_UTF16:
+        if head.startswith(mark):
+            return name
     place = 0
-    while match := _COMMENT_OR_META.search(head, place):
-        place = match.end()
-        tag = match.group().lower()
+    while match := _MARKUP.search(head, place):
+        tag, place = match.group().lower(), match.end()
         if tag == b"<!--":
-            return None  # a comment that does not end here hides the rest
-        if tag != b"<meta":
-            continue
-        attributes, place = _attributes(head, place)
-        if found := _from_meta(attributes):
-            return found
-    if declared := _XML_ENCODING.match(head):
-        return _as_read((declared.group(1) or declared.group(2) or b"").decode("latin-1"))
-    return None
+            comment = _COMMENT.match(head, match.start())
+            if comment is None:
+                return None  # a comment that does not end here hides the rest
+            place = comment.end()
+        elif tag[1:2] in (b"!", b"?") or tag == b"</":
+            place = head.find(b">", place) + 1
+            if place == 0:
+                break
+        else:
+            attributes, place = _attributes(head, place)
+            if tag == b"<meta" and (found := _from_meta(attributes)):
+                return found
+    declared = _XML_ENCODING.match(head)
+    stated = name_of((declared.group(1) or declared.group(2) or b"").decode("latin-1")) if declared else None
+    return "utf-8" if stated in _UTF16 else stated
 
 
 def _attributes(head: bytes, place: int) -> tuple[dict[str, str], int]:
+    """The attributes of a tag, the first of a name, and where they end. Of one that is cut off nothing counts."""
     found: dict[str, str] = {}
     while match := _ATTRIBUTE.match(head, place):
         place = match.end()
-        name = match.group(1).decode("latin-1").lower()
-        value = next((group for group in match.groups()[1:] if group is not None), b"")
-        found.setdefault(name, value.decode("latin-1"))
+        name, double, cut, single, also_cut, bare = match.groups()
+        if cut is not None or also_cut is not None:
+            return {}, place
+        value = next((group for group in (double, single, bare) if group is not None), b"")
+        found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
     return found, place
 
 
@@ -124,13 +95,11 @@ def _from_meta(attributes: dict[str, str]) -> str | None:
         return _as_read(attributes["charset"])
     if attributes.get("http-equiv", "").lower() != "content-type":
         return None
-    match = _HEADER.search(attributes.get("content", ""))
-    return _as_read(next(filter(None, match.groups()), "")) if match else None
+    match = _IN_CONTENT.search(attributes.get("content", ""))
+    return _as_read(next(filter(None, (match.group(1), match.group(2), match.group(4))), "")) if match else None
 
 
 def _as_read(label: str) -> str | None:
     """A <meta> that could be read as ASCII is not in UTF-16, whatever it says."""
     name = name_of(label)
-    if name in ("utf-16be", "utf-16le"):
-        return "utf-8"
-    return "windows-1252" if name == "x-user-defined" else name
+    return "utf-8" if name in _UTF16 else "windows-1252" if name == "x-user-defined" else name

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from crawlers.nearby import nearby
-from crawlers.pictures import shown
+from crawlers import heads, jsonld
+from crawlers.anchors import Anchors, read_anchors
+from crawlers.beside import MOST_PICTURES, Beside
+from crawlers.cards import read_cards
+from crawlers.figures import captions
+from crawlers.finds import Finds, bounded
+from crawlers.licences import licence
 from crawlers.tame import tame
-from crawlers.urls import fetchable, resolve
+from crawlers.words import LONGEST_TEXT, clean
 from schemas.pair import Candidate, TextSource
 
-LONGEST_TEXT = (
-    4_096  # characters: a caption is far shorter, and a page's whole text beside each picture would be a bomb
-)
-MOST_PICTURES = 5_000  # of one page: the largest galleries have some hundreds
-MOST_LINKS = 20_000  # of one page: site maps in HTML have some thousands
-_METAS = 256  # meta elements that are read
-_CLIMB = 6  # elements between a picture and its <a> or <figure>
+__all__ = ["LONGEST_TEXT", "MOST_LINKS", "MOST_PICTURES", "Page", "candidates", "clean", "read_page"]
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufeff]")  # never text; NUL and escape sequences harm terminals and files
-_SURROGATE = re.compile("[\ud800-\udfff]")
+MOST_LINKS = 20_000  # of one page: site maps in HTML have some thousands
+
+# One walk over the tree finds them all: each walk more costs as much as a tenth of the parsing. No element may match
+# twice, or it would be found twice.
+_READ = """
+meta, link, base, img, amp-img, input[type="image" i], video[poster], object[data], figcaption, a[href],
+script[type="application/ld+json" i]
+"""
+_PICTURES = ("img", "amp-img", "input", "video", "object")
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,9 @@ class Page:
     candidates  each picture with each text beside it, in the page's order, none twice
     links       the http(s) URLs that it lets a crawler follow, in order, none twice
     title       its <title>; section: its own category; base: what its references are relative to
-    licences    the RSL licences that it links to
     metas       (name, content) of its <meta> elements, the names in lower case
+    rels        (rel, type, href) of its <link> elements, rel and type in lower case, href as written: relative to base
+    licences    that it states of itself: URLs or words, sorted
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -44,6 +50,7 @@ class Page:
     section: str = ""
     base: str = ""
     metas: tuple[tuple[str, str], ...] = ()
+    rels: tuple[tuple[str, str, str], ...] = ()
     licences: tuple[str, ...] = ()
 
 
@@ -59,154 +66,49 @@ def candidates(page: str, url: str) -> list[Candidate]:
 def read_page(page: str, url: str) -> Page:
     """Read a decoded page that was found at `url`. Never raises, whatever the page.
 
-    A picture's texts are its alt, title (its own, or its link's), aria-label and what aria-labelledby and
-    -describedby name, its figure's caption, the page's title and the nearest block of text; og:image goes with
-    og:title and og:description.
+    The pictures that it shows: <img>, <picture>, <amp-img>, <input type=image>, <video poster>, <object> and CSS
+    backgrounds, and those that its links lead straight to. Their texts: alt, title (their own, or their link's),
+    aria-label and what aria-labelledby and -describedby name, the figure's caption, the link's text, the nearest block
+    of text, and the page's title and keywords. The pictures that stand for the page go with the texts of their card:
+    og:image, twitter:image, and what JSON-LD describes.
     """
     tree = LexborHTMLParser(tame(page))
-    metas = tuple(_metas(tree))
+    nodes: defaultdict[str, list[LexborNode]] = defaultdict(list)
+    for node in tree.css(_READ):
+        nodes["img" if node.tag in _PICTURES else node.tag or ""].append(node)
+    metas = tuple(heads.metas(nodes["meta"]))
+    rels = tuple(heads.rels(nodes["link"]))
     named = dict(reversed(metas))  # the first of a name counts
-    base = _base(tree, url)
+    base = heads.base(nodes["base"], url)
     head = tree.css_first("title")
     title = clean(head.text(deep=True)) if head is not None else ""
-    reader = _Reader(tree, base, title, clean(named.get("article:section", "")), _captions(tree))
-    for node in tree.css("img")[:MOST_PICTURES]:
-        reader.read(node)
-    reader.read_og(named)
-    return Page(
-        candidates=tuple(reader.found),
-        links=tuple(_links(tree, base)),
-        title=title,
-        section=reader.section,
-        base=base,
-        metas=metas,
-        licences=tuple(_licences(tree, base)),
-    )
+    finds = Finds(base, ((title, TextSource.PAGE_TITLE), (named.get("keywords"), TextSource.KEYWORDS)))
+    anchors = read_anchors(nodes["a"][:MOST_LINKS], base)
+    of_figures, of_page = _stated(anchors, rels, base)
+    Beside(tree, finds, anchors, captions(nodes["figcaption"]), of_figures).read(nodes["img"])
+    read_cards(finds, metas, rels)
+    of_page += _described(finds, nodes["script"], base)
+    licences = bounded(of_page)
+    section = clean(named.get("article:section", ""))
+    return Page(finds.candidates(section, licences), anchors.links, title, section, base, metas, rels, licences)
 
 
-def clean(text: str) -> str:
-    """White space collapsed, control characters gone, lone surrogates U+FFFD, at most 4,096 characters.
-
-    >>> clean("  红烧\\n\\t肉\\x00 ")
-    '红烧 肉'
-    """
-    text = " ".join(text[: 4 * LONGEST_TEXT].split())
-    if not text.isprintable():
-        text = " ".join(_SURROGATE.sub("\ufffd", _CONTROL.sub("", text)).split())
-    return text[:LONGEST_TEXT].rstrip()
-
-
-@dataclass
-class _Reader:
-    """Gathers the candidates of one page while its pictures pass by."""
-
-    tree: LexborHTMLParser
-    base: str
-    title: str
-    section: str
-    captions: Mapping[int, str]
-    found: dict[Candidate, None] = field(default_factory=dict)
-
-    def read(self, node: LexborNode) -> None:
-        attributes = node.attributes
-        reference = shown(node, attributes)
-        url = fetchable(self.base, reference) if reference else None
-        if url is None:
-            return
-        self._add(url, attributes.get("alt"), TextSource.ALT)
-        self._add(url, attributes.get("title"), TextSource.TITLE)
-        self._add(url, attributes.get("aria-label"), TextSource.ARIA)
-        for name in ("aria-labelledby", "aria-describedby"):
-            self._add(url, self._of_ids(attributes.get(name)), TextSource.ARIA)
-        self._around(node, url)
-        self._add(url, self.title, TextSource.PAGE_TITLE)
-        self._add(url, nearby(node), TextSource.NEARBY)
-
-    def _around(self, node: LexborNode, url: str) -> None:
-        """The texts of the link and the figure that hold the picture."""
-        parent = node.parent
-        for _ in range(_CLIMB):
-            if parent is None or parent.tag == "body":
-                return
-            if parent.tag == "a":
-                self._add(url, parent.attributes.get("title"), TextSource.TITLE)
-                self._add(url, parent.attributes.get("aria-label"), TextSource.ARIA)
-            elif parent.tag == "figure":
-                self._add(url, self.captions.get(parent.mem_id), TextSource.FIGCAPTION)
-                return
-            parent = parent.parent
-
-    def _of_ids(self, ids: str | None) -> str | None:
-        if not ids:
-            return None
-        nodes = [self.named[one] for one in ids.split()[:4] if one in self.named]
-        return " ".join(node.text(deep=True)[: 4 * LONGEST_TEXT] for node in nodes)
-
-    @cached_property
-    def named(self) -> dict[str, LexborNode]:
-        """The first element of each id; gathered once, and only for a page that refers to one."""
-        return {node.id or "": node for node in reversed(self.tree.css("[id]"))}
-
-    def read_og(self, named: Mapping[str, str]) -> None:
-        url = fetchable(self.base, named.get("og:image") or named.get("og:image:url") or "http://")
-        if url is not None:
-            for name in ("og:title", "og:description", "og:image:alt"):
-                self._add(url, named.get(name), TextSource.OG)
-
-    def _add(self, url: str, text: str | None, source: TextSource) -> None:
-        if text and (text := clean(text)):
-            self.found.setdefault(Candidate(url, text, str(source), self.section))
+def _stated(
+    anchors: Anchors, rels: Iterable[tuple[str, str, str]], base: str
+) -> tuple[dict[int, list[str]], list[str]]:
+    """The licences that links state: those within a figure, by its identity, and those of the page."""
+    of_figures: defaultdict[int, list[str]] = defaultdict(list)
+    of_page = [licence(base, href) for rel, _, href in rels if "license" in rel.split()]
+    for figure, href in anchors.licences:
+        (of_page if figure is None else of_figures[figure]).append(licence(base, href))
+    return of_figures, of_page
 
 
-def _metas(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
-    for node in tree.css("meta[content]")[:_METAS]:
-        attributes = node.attributes
-        name = attributes.get("property") or attributes.get("name")
-        if name:
-            yield name.strip().lower(), attributes.get("content") or ""
-
-
-def _captions(tree: LexborHTMLParser) -> dict[int, str]:
-    """The text of each figure's first caption. From the captions up: looking down from every picture is quadratic."""
-    found: dict[int, str] = {}
-    for caption in tree.css("figcaption")[:MOST_PICTURES]:
-        parent = caption.parent
-        for _ in range(_CLIMB):
-            if parent is None or parent.tag == "figure":
-                break
-            parent = parent.parent
-        if parent is not None and parent.tag == "figure" and parent.mem_id not in found:
-            found[parent.mem_id] = caption.text(deep=True)[: 4 * LONGEST_TEXT]
-    return found
-
-
-def _base(tree: LexborHTMLParser, url: str) -> str:
-    node = tree.css_first("base[href]")
-    found = resolve(url, node.attributes.get("href") or "") if node is not None else None
-    return found if found is not None and found.startswith(("http://", "https://")) else url
-
-
-def _licences(tree: LexborHTMLParser, base: str) -> Iterator[str]:
-    """What <link rel=license> of RSL's type leads to; at most as many as are read of one site."""
-    for node in tree.css("link[rel][href]")[:_METAS]:
-        attributes = node.attributes
-        kind = (attributes.get("type") or "").strip().lower()
-        if kind == "application/rsl+xml" and "license" in (attributes.get("rel") or "").lower().split():
-            url = fetchable(base, attributes.get("href") or "")
-            if url is not None:
-                yield url
-
-
-def _links(tree: LexborHTMLParser, base: str) -> Iterator[str]:
-    """What <a href> leads to, without those that say nofollow."""
-    seen: set[str] = set()
-    for node in tree.css("a[href]")[:MOST_LINKS]:
-        attributes = node.attributes
-        href = attributes.get("href") or ""
-        if href.startswith("#") or href in seen or "nofollow" in (attributes.get("rel") or "").lower().split():
-            continue
-        seen.add(href)
-        url = fetchable(base, href)
-        if url is not None and url not in seen:
-            seen.add(url)
-            yield url
+def _described(finds: Finds, scripts: Iterable[LexborNode], base: str) -> list[str]:
+    """Read the JSON-LD; the licences that it states of the page."""
+    described, stated = jsonld.read(node.text() or "" for node in scripts)
+    for one in described:
+        url = finds.picture(one.reference, one.others, [licence(base, said) for said in one.licences])
+        for text in one.texts if url else ():
+            finds.text(url or "", text, TextSource.JSONLD)
+    return [licence(base, said) for said in stated]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from selectolax.lexbor import LexborNode
 
 _STEPS = 64  # nodes looked at each way: beyond, a text is no longer near; it also bounds the cost of a picture
+_INSIDE = 256  # nodes looked at within an element: a caption has some ten
 _ENOUGH = 4_096  # characters: no text is kept longer
 
 _BLOCK_TAGS = """
@@ -57,6 +58,30 @@ def _walk(node: LexborNode, *, back: bool) -> str:
             if length > _ENOUGH:
                 break
     return _joined(gathered, back=back)
+
+
+def inner_text(node: LexborNode) -> str:
+    """The text inside an element as it stands, scripts and the like left out; of a huge element only the beginning."""
+    gathered: list[str] = []
+    length = 0
+    inner, outermost = node.first_child, node.mem_id
+    for _ in range(_INSIDE):
+        if inner is None or length > _ENOUGH:
+            break
+        text = inner.text_content if inner.is_text_node else None
+        if text:
+            gathered.append(text)
+            length += len(text)
+        tag = inner.tag
+        if tag in _BLOCKS:
+            gathered.append(" ")
+        following = inner.first_child if tag not in _SILENT else None
+        while following is None and inner is not None and inner.mem_id != outermost:
+            following = inner.next
+            if following is None:
+                inner = inner.parent
+        inner = following
+    return "".join(gathered)
 
 
 def _joined(gathered: list[str], *, back: bool) -> str:

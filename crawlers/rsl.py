@@ -46,6 +46,15 @@ def link_licences(values: Iterable[str], base: str) -> tuple[str, ...]:
     return _urls(_linked(values), base)
 
 
+def page_licences(rels: Iterable[tuple[str, str, str]], base: str) -> tuple[str, ...]:
+    """The RSL licences that a page's <link> elements, as (rel, type, href), name.
+
+    >>> page_licences([("license", "application/rsl+xml", "l.xml"), ("license", "", "/by")], "https://a.example/b/")
+    ('https://a.example/b/l.xml',)
+    """
+    return _urls((href for rel, kind, href in rels if kind == TYPE and "license" in rel.split()), base)
+
+
 def _linked(values: Iterable[str]) -> Iterator[str]:
     for value in values:
         for reference, parameters in _LINK.findall(value):

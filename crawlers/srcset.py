@@ -39,10 +39,10 @@ def parse(value: str) -> list[tuple[str, str]]:
 def _descriptors(value: str, place: int) -> tuple[list[str], int]:
     """The words up to the next comma that is outside parentheses, and the place after it."""
     words: list[str] = []
-    start, depth = -1, 0
+    start, inside = -1, False  # parentheses do not nest
     while place < len(value):
         character = value[place]
-        if depth == 0 and character in _SPACE + ",":
+        if not inside and character in _SPACE + ",":
             if start >= 0:
                 words.append(value[start:place])
                 start = -1
@@ -50,7 +50,7 @@ def _descriptors(value: str, place: int) -> tuple[list[str], int]:
                 return words, place + 1
         else:
             start = place if start < 0 else start
-            depth += (character == "(") - (character == ")" and depth > 0)
+            inside = character != ")" if inside else character == "("
         place += 1
     if start >= 0:
         words.append(value[start:])

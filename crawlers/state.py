@@ -50,6 +50,9 @@ CREATE TABLE asked (
 CREATE TABLE licences (origin TEXT, url TEXT, PRIMARY KEY (origin, url)) WITHOUT ROWID;
 CREATE TABLE counts (kind TEXT, outcome TEXT, number INTEGER NOT NULL, PRIMARY KEY (kind, outcome)) WITHOUT ROWID;
 CREATE TABLE beats (at REAL PRIMARY KEY, seconds REAL NOT NULL, answers INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE listed (
+    page TEXT, image TEXT, text TEXT, source TEXT, licences TEXT NOT NULL, PRIMARY KEY (page, image, text, source)
+) WITHOUT ROWID;
 CREATE TABLE page_read (url TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE log ({_LOG_COLUMNS});
 CREATE TABLE found ({_FOUND_COLUMNS});
@@ -59,7 +62,7 @@ CREATE TABLE payloads (
 CREATE TABLE parts (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 """
-_VERSION = 3  # of the tables above
+_VERSION = 4  # of the tables above
 _BEATS_KEPT = 300.0  # seconds of rates
 _CACHE = 64 * 1024  # KiB of the database in memory: the pages that a million URLs keep warm
 

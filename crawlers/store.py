@@ -23,6 +23,7 @@ from crawlers.settings import Settings
 from crawlers.state import State
 from schemas.errors import Damaged
 from schemas.files import whole, write_parquet
+from schemas.pair import Candidate
 from schemas.tables import FOUND, LOG
 
 PAGES, IMAGES = "pages", "images"
@@ -127,8 +128,31 @@ class Store:
         self._db.execute(_INSERT_LOG, [values[name] for name in _LOG_NAMES])
 
     def found(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Let rows of found wait for the seal, each in the order of the schema."""
-        self._db.executemany(_INSERT_FOUND, rows)
+        """Let rows of found wait for the seal, each in the order of the schema; its last columns, which are lists, may
+        be left out where they are empty."""
+        whole_rows = ((*row, *((),) * (len(FOUND) - len(row))) for row in rows)
+        self._db.executemany(
+            _INSERT_FOUND,
+            ([json.dumps(value) if isinstance(value, tuple) else value for value in row] for row in whole_rows),
+        )
+
+    def list_texts(self, listed: Iterable[tuple[str, Candidate]]) -> None:
+        """Let the texts that a sitemap gives to (page, candidate) wait until that page was read and allows it."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?, ?)",
+            ((page, one.image_url, one.text, one.source, json.dumps(one.licences)) for page, one in listed),
+        )
+
+    def take_listed(self, pages: Iterable[str]) -> list[Candidate]:
+        """What sitemaps have listed with any of these URLs of one page, each once."""
+        found: list[Candidate] = []
+        for page in pages:
+            rows = self._db.execute(
+                "SELECT image, text, source, licences FROM listed WHERE page = ? ORDER BY image, text, source", (page,)
+            ).fetchall()
+            self._db.execute("DELETE FROM listed WHERE page = ?", (page,))
+            found += [Candidate(row[0], row[1], row[2], licences=tuple(json.loads(row[3]))) for row in rows]
+        return found
 
     def checkpoint(self) -> None:
         """Make all so far durable: the files first, then the state that knows their length."""

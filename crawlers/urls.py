@@ -9,6 +9,12 @@ import ada_url
 # Longer ones are data, traps or attacks: the sitemap protocol allows 2,048, signed picture links go a little beyond.
 LONGEST = 4_096
 
+# What the algorithm leaves as it is, but for what _ALTERED names: steps, an escaped dot, a host in Punycode, which is
+# checked. Half of what pages refer to is of this kind, and matching it costs a quarter of the algorithm.
+_NORMAL = re.compile(
+    r"https?://(?:[a-z0-9-]{1,63}\.)+[a-z]{2,24}/[\w~!$&()*+,;=:@/.%-]*(?:\?[\w~!$&()*+,;=:@/.%?-]*)?", re.ASCII
+)
+_ALTERED = ("/.", "%2", "xn--")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -41,11 +47,14 @@ def fetchable(base: str, reference: str) -> str | None:
     """
     if len(reference) > LONGEST:
         return None
+    plain = reference.partition("#")[0]
+    if _NORMAL.fullmatch(plain) and not any(part in plain for part in _ALTERED):
+        return plain
     found = resolve(base, reference)
     if found is None or not found.startswith(("http://", "https://")):
         return None
     found = found.partition("#")[0]
-    if len(found) > LONGEST or "@" in _authority(found):
+    if len(found) > LONGEST or ("@" in found and "@" in _authority(found)):
         return None
     return found
 

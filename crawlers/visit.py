@@ -239,6 +239,9 @@ class Visitor:
             url = fetchable(fetched.url, reference)
             if url is not None:
                 self._add_page(url, job, 1)
+        listed = sitemap.candidates(named.pictures, fetched.url)
+        ours = ((traps.cleaned(url), one) for url, one in listed if self._frontier.in_scope(url, job.site))
+        self._store.list_texts(ours)
         if job.depth + 1 < sitemap.DEEPEST:
             for reference in named.sitemaps:
                 url = fetchable(fetched.url, reference)
@@ -247,7 +250,10 @@ class Visitor:
 
     def _end_page(self, job: Job, fetched: Fetched, asked: Rules, before: tuple[Consent, ...]) -> None:
         page = read_page(decode(fetched.body, fetched.header("content-type")), fetched.url)
-        licences = (*rsl.link_licences(fetched.header_values("link"), fetched.url), *page.licences)
+        licences = (
+            *rsl.link_licences(fetched.header_values("link"), fetched.url),
+            *rsl.page_licences(page.rels, page.base),
+        )
         if self._must_read(job, fetched, licences):
             return
         consents = (*before, *self._wishes.of_answer(fetched), *self._wishes.of_page(page, fetched))
@@ -278,11 +284,16 @@ class Visitor:
 
     def _found(self, job: Job, url: str, page: Page) -> None:
         marks = self._frontier.marks(job.site)
+        # What the page says goes before what a sitemap says of it.
+        found = dict.fromkeys((*page.candidates, *self._store.take_listed(dict.fromkeys((job.url, url)))))
         self._store.found(
-            (one.image_url, one.text, one.source, url, marks.origin, marks.strong, marks.class_ or one.section)
-            for one in page.candidates
+            (
+                *(one.image_url, one.text, one.source, url, marks.origin, marks.strong, marks.class_ or one.section),
+                *(one.licences, one.others),
+            )
+            for one in found
         )
-        for image_url in dict.fromkeys(one.image_url for one in page.candidates):
+        for image_url in dict.fromkeys(one.image_url for one in found):
             self._frontier.add(image_url, UrlKind.IMAGE, job.site)
 
     def _keep(self, fetched: Fetched, outcome: Outcome, kind: str) -> Place:

@@ -24,7 +24,7 @@ from schemas.pair import SOURCE_RANK, pair_key, shard_of
 from schemas.signals import PAIR_SIGNALS
 from schemas.tables import PAIRS, UNFETCHED
 
-_FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class")
+_FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class", "licences")
 _MARKS = sorted({"site", *PAIR_SIGNALS})  # what a recipe may name of a pair, beside what a signal looks at
 _LOGGED = ("url", "kind", "outcome", "round", "sha256", "warc", "body_offset", "bytes")
 _INSIDE = ("licences", "digital_source", "ai_label")  # what pictures say of themselves
@@ -42,6 +42,7 @@ class Found(NamedTuple):
     class_: str
     image_url: str
     text: str
+    licences: tuple[str, ...] = ()
 
 
 class Fetched(NamedTuple):
@@ -148,6 +149,7 @@ def read_found(path: str) -> Iterator[tuple[str, Found]]:
                 class_=row["class"],
                 image_url=row["image_url"],
                 text=row["text"],
+                licences=tuple(row["licences"]),
             )
             yield pair_key(sight.image_url, sight.text), sight
 
@@ -199,6 +201,7 @@ def join(
             "site": sight.site,
             "strong": not sight.weak,
             "class": sight.class_,
+            "licences": sorted(sight.licences),
         }
         if not fetch.ok:
             yield _unfetched_of(shard_of(key, buckets)), {**row, "outcome": fetch.outcome}
@@ -207,7 +210,7 @@ def join(
             raise Damaged(f"crawl/{fetch.warc}: missing, though crawl/log says that it holds {url}; crawl again")
         place = {"image_id": fetch.image_id, "warc": fetch.warc, "offset": fetch.offset, "length": fetch.length}
         said = {
-            "licences": list(fetch.licences),
+            "licences": sorted({*fetch.licences, *sight.licences}),
             "digital_source": fetch.digital_source,
             "ai_generated": ai_generated(fetch.digital_source, fetch.ai_label),
         }

@@ -8,14 +8,20 @@ from enum import Enum
 
 
 class TextSource(str, Enum):
-    """Where a text stood. The order of declaration is the order of trust: the first wins when one text has several."""
+    """Where a text stood. The order of declaration is the order of trust: the first wins when one text has several.
+
+    First what was written for the picture, then what was written for the card that shows it (twitter, as og, is of the
+    whole page), then what a link says of where it leads, then what merely stands near, then what is said of the page.
+    """
 
     ALT = "alt"
     TITLE = "title"
     FIGCAPTION = "figcaption"
     ARIA = "aria"
     OG = "og"
+    TWITTER = "twitter"
     JSONLD = "jsonld"
+    LINK = "link"
     NEARBY = "nearby"
     PAGE_TITLE = "page_title"
     QUERY = "query"
@@ -34,13 +40,16 @@ class Candidate:
     """A picture and a text that one page puts beside it, before anything is fetched.
 
     `image_url` is absolute; `text` is as the page has it, white space collapsed; `section` is the page's own
-    category ('' when it names none).
+    category ('' when it names none). `licences` are those of the picture, else of the page: URLs or words, sorted;
+    `others` are the absolute URLs of the picture's other sizes that the page names, in its order.
     """
 
     image_url: str
     text: str
     source: str
     section: str = ""
+    licences: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def pair_key(image_url: str, text: str) -> str:

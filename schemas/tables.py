@@ -81,6 +81,12 @@ FOUND = pa.schema(
             pa.string(),
             "the class that the seeds file or the page's own section gives; '' when neither",
         ),
+        column(
+            "licences", pa.list_(pa.string()), "licences that the picture or its page states: URLs or words, sorted"
+        ),
+        column(
+            "others", pa.list_(pa.string()), "the picture's other sizes that the page names: absolute URLs, at most 32"
+        ),
     ]
 )
 
@@ -108,7 +114,11 @@ PAIRS = pa.schema(
         column("warc", pa.string(), "the WARC file that holds the picture, relative to crawl/"),
         column("offset", pa.int64(), "where the picture's bytes begin in that file"),
         column("length", pa.int64(), "how many they are"),
-        column("licences", pa.list_(pa.string()), "what the picture itself says of rights: addresses and texts"),
+        column(
+            "licences",
+            pa.list_(pa.string()),
+            "licences that the picture itself or its page states: addresses and words, sorted",
+        ),
         column("digital_source", pa.string(), "IPTC's digital source type inside the picture; '' when it says nothing"),
         column(
             "ai_generated",

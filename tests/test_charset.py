@@ -43,6 +43,19 @@ SENTENCES = {
         (b"<meta charset=klingon><meta charset=sjis>", None, "shift_jis"),
         (b"<?xml version='1.0' encoding='gbk'?><html>", None, "gbk"),
         (b" " * 1100 + b"<meta charset=gbk>", None, "utf-8"),  # beyond the first 1,024 bytes
+        # the prescan passes over what is no tag, and over attributes
+        (b"<a title='<meta charset=big5>'><meta charset=gbk>", None, "gbk"),
+        (b"<!doctype <meta charset=big5>><meta charset=gbk>", None, "gbk"),
+        (b"<!--><meta charset=gbk>", None, "gbk"),
+        (b"<meta content='charset=gbk' http-equiv=content-type charset=big5>", None, "big5"),
+        (b"<meta http-equiv=content-type content='x charset charset = \"gbk\"'>", None, "gbk"),
+        (b"<meta http-equiv=content-type content='charset=\"gbk'>", None, "utf-8"),  # a quote that is not closed
+        (b"<meta charset='gbk", None, "utf-8"),
+        (b"<meta charset=big5 charset=gbk>", None, "big5"),
+        (b"<?xml version='1.0' encoding='utf-16'?>", None, "utf-8"),
+        (b"<\0?\0x\0m\0l\0", None, "utf-16le"),
+        (b"\0<\0?\0x\0m\0l", None, "utf-16be"),
+        (b"<meta charset=gbk>", "text/html; x-charset=big5", "gbk"),
         (b"plain", "text/html; charset=ISO-8859-1", "windows-1252"),
         (b"", None, "utf-8"),
     ],
@@ -80,6 +93,14 @@ def test_western_pages_fall_back_as_in_browsers() -> None:
         ("gbk", b"\xa8\xbc\xa6\xd9\xfeY", "\u1e3f\ufe10\u9fb4"),  # GB 18030-2005 and later
         ("gbk", b"\xa3\xa0", "\u3000"),
         ("gbk", b"a\x81<b>", "a\ufffd<b>"),  # a bad pair does not swallow the tag
+        ("gbk", b"\x80 5", "€ 5"),
+        ("gbk", b"\x81\xff<b>", "\ufffd<b>"),  # both bytes of a pair that is none
+        ("big5", b"\xc6\xcf\x87\x7a\xa3\xe1", "廴㡵€"),  # Python's codec has none of them
+        ("big5", b"\xa1\x45\x88\x62", "‧\u00ca\u0304"),
+        ("big5", b"\xa4\x00\xa4<b>", "\ufffd\x00\ufffd<b>"),
+        ("euc-jp", b"\xad\xa1\xa1\xc1", "①～"),
+        ("windows-1253", b"\x81\xaa", "\x81\ufffd"),
+        ("koi8-u", b"\xae", "ў"),
         ("big5", "囧 喺 嘅 咗".encode("big5hkscs"), "囧 喺 嘅 咗"),
         ("shift_jis", "①㈱".encode("cp932"), "①㈱"),
         ("euc-kr", "똠방각하".encode("cp949"), "똠방각하"),
@@ -113,8 +134,14 @@ def test_gb18030_round_trip(text: str) -> None:
 
 
 def test_every_label_has_a_codec() -> None:
-    from crawlers.charset import decode_as
+    from crawlers.decoders import decode_as
     from crawlers.labels import _NAMES
 
     for name in set(_NAMES.values()):
         assert decode_as(b"a", name) in ("a", "\ufffd"), name
+
+
+def test_a_page_of_errors_takes_no_time() -> None:
+    """One reading of ten million bytes, none of them readable: looked at one by one they would take ten seconds."""
+    assert len(decode(b"\xc6\xcf" * 2_000_000, "charset=big5")) >= 2_000_000
+    assert decode(b"\xff" * 1_000_000, "charset=gbk").strip("\ufffd") == ""

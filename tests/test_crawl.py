@@ -61,7 +61,8 @@ def log(corpus: Path) -> dict[str, dict[str, Any]]:
 
 
 def found(corpus: Path) -> list[tuple[Any, ...]]:
-    return [tuple(row.values()) for row in pq.read_table(corpus / "crawl" / "found").to_pylist()]
+    """The rows of found without the lists at their end."""
+    return [tuple(row.values())[:7] for row in pq.read_table(corpus / "crawl" / "found").to_pylist()]
 
 
 def outcomes(corpus: Path, web: Web) -> dict[str, str]:
@@ -279,6 +280,45 @@ def test_sitemaps(web: Web, tmp_path: Path) -> None:
         "/closed/b": "robots",
     }
     assert {row["kind"] for url, row in log(tmp_path).items() if url.endswith((".xml", ".gz"))} == {"sitemap"}
+
+
+def test_pictures_that_a_sitemap_lists_wait_for_the_word_of_their_page(web: Web, tmp_path: Path) -> None:
+    def listed(path: str, image: str) -> str:
+        image = f"<i:image><i:loc>{image}</i:loc><i:caption>图注</i:caption><i:license>/l</i:license></i:image>"
+        return f"<url><loc>{web.url(path)}</loc>{image}</url>"
+
+    rows = [
+        listed("/open", "/1.png"),
+        listed("/opted", "/2.png"),
+        listed("/closed/x", "/3.png"),
+        listed("/two", "/1.png"),
+    ]
+    answers: dict[str, Answer] = {
+        "/robots.txt": answer("User-agent: *\nDisallow: /closed/", kind="text/plain"),
+        "/": page("x"),
+        "/sitemap.xml": answer(f"<urlset xmlns:i='image'>{''.join(rows)}</urlset>", kind="text/xml"),
+        "/open": page("<img src=/1.png alt=一>"),
+        "/opted": page("<meta name=robots content=noimageindex><img src=/2.png alt=二>"),
+        "/two": page("<title>页</title>"),
+        "/1.png": picture(1),
+    }
+    ended = run(web, tmp_path, answers, {"sitemap": True})
+    assert ended["/1.png"] == "ok" and "/2.png" not in ended and "/3.png" not in ended
+    rows_found = pq.read_table(tmp_path / "crawl" / "found").to_pylist()
+    assert {(row["page_url"], row["source"], row["text"], *row["licences"]) for row in rows_found} == {
+        (web.url("/open"), "alt", "一"),
+        (web.url("/open"), "page_title", "页"),
+        (web.url("/open"), "figcaption", "图注", web.url("/l")),
+        (web.url("/two"), "figcaption", "图注", web.url("/l")),
+    }
+
+
+def test_sitemaps_are_followed_eleven_levels_deep(web: Web, tmp_path: Path) -> None:
+    index = "<sitemapindex><sitemap><loc>/{}.xml</loc></sitemap></sitemapindex>"
+    answers = {f"/{level}.xml": answer(index.format(level + 1), kind="text/xml") for level in range(2, 20)}
+    answers |= {"/": page("x"), "/sitemap.xml": answer(index.format(2), kind="text/xml")}
+    ended = run(web, tmp_path, answers, {"sitemap": True})
+    assert "/11.xml" in ended and "/12.xml" not in ended
 
 
 def test_a_soft_404_is_no_sitemap(web: Web, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers.extract import read_page
-from crawlers.rsl import licence, link_licences, robots_licences
+from crawlers.rsl import licence, link_licences, page_licences, robots_licences
 
 SITE = "https://a.example"
 
@@ -116,4 +116,5 @@ def test_links_in_robots_and_pages() -> None:
     page = (
         "<link rel=license type=application/rsl+xml href=l.xml><link rel=license href=cc><link rel=stylesheet href=s>"
     )
-    assert read_page(page, SITE + "/a/b").licences == (SITE + "/a/l.xml",)
+    read = read_page(page, SITE + "/a/b")
+    assert page_licences(read.rels, read.base) == (SITE + "/a/l.xml",)

@@ -1,10 +1,12 @@
 import gzip
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawlers.sitemap import LARGEST, MOST, parse
+from crawlers.sitemap import LARGEST, MOST, Listed, candidates, parse
+from schemas.pair import Candidate
 
 NAMESPACE = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 
@@ -44,6 +46,61 @@ def test_an_image_is_no_page() -> None:
         "<image:image><image:loc>https://a.example/1.jpg</image:loc></image:image></url></urlset>"
     )
     assert parse(body.encode()).pages == ("https://a.example/1",)
+
+
+IMAGES = 'xmlns:image="http://www.google.com/schemas/sitemap-image/1.1"'
+
+
+def image(place: str, **said: str) -> str:
+    inner = "".join(f"<image:{name}>{words}</image:{name}>" for name, words in {"loc": place, **said}.items())
+    return f"<image:image>{inner}</image:image>"
+
+
+def test_pictures_of_a_page() -> None:
+    first = image("/1.jpg", title="红烧肉", caption=" 一盘\n红烧肉 ", license="https://l.example/by") + image("2.jpg")
+    body = (
+        f"<urlset {IMAGES}><url>{first}<loc>https://a.example/p/1</loc></url>"  # the page may be named last
+        f"<url><loc>https://a.example/p/2</loc>{image('https://b.example/3.jpg', title='三')}"
+        f"{image('', title='无')}</url>"
+        f"<url>{image('/4.jpg', title='四')}</url></urlset>"
+    )
+    found = parse(body.encode())
+    assert found.whole and len(found.pages) == 2
+    assert found.pictures == (
+        Listed("https://a.example/p/1", "/1.jpg", "红烧肉", "一盘\n红烧肉", "https://l.example/by"),
+        Listed("https://a.example/p/1", "2.jpg"),
+        Listed("https://a.example/p/2", "https://b.example/3.jpg", "三"),
+    )
+    licences = ("https://l.example/by",)
+    assert list(candidates(found.pictures, "https://a.example/s/sitemap.xml")) == [
+        ("https://a.example/p/1", Candidate("https://a.example/1.jpg", "红烧肉", "title", "", licences)),
+        ("https://a.example/p/1", Candidate("https://a.example/1.jpg", "一盘 红烧肉", "figcaption", "", licences)),
+        ("https://a.example/p/2", Candidate("https://b.example/3.jpg", "三", "title")),
+    ]
+
+
+def test_pictures_are_capped_and_forgotten_as_they_pass() -> None:
+    """A picture costs some 150 bytes of text here; were the tree kept, it would take more than twice what it may."""
+    one = image("https://a.example/1.jpg")
+    body = f"<urlset {IMAGES}><url><loc>https://a.example/</loc>{one * (MOST + 9)}</url></urlset>".encode()
+    found = parse(body)
+    assert len(found.pictures) <= MOST and not found.whole
+    empty = b"<urlset><url>" + b"<x/>" * 200_000 + b"<loc>https://a.example/</loc></url></urlset>"
+    tracemalloc.start()
+    try:
+        assert parse(empty).pages == ("https://a.example/",)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_gzip_of_several_members() -> None:
+    first, second = urlset("https://a.example/1", "https://a.example/2").decode().split("<lastmod>", 1)
+    assert len(parse(gzip.compress(first.encode()) + gzip.compress(f"<lastmod>{second}".encode())).pages) == 2
+    lines = gzip.compress(b"https://a.example/1\n")
+    assert parse(lines + b"trailing").pages == ("https://a.example/1",)
+    bomb = gzip.compress(b"https://a.example/" + b"x" * (LARGEST // 2)) * 3
+    assert not parse(bomb).whole
 
 
 def test_a_broken_end_loses_only_itself() -> None:

@@ -32,6 +32,19 @@ BASE = "https://www.example.cn/a/b/c.html?d#e"
         ("data:image/gif;base64,R0", "data:image/gif;base64,R0"),
         ("http://user:pw@h.cn/", "http://user:pw@h.cn/"),
         ("/a\ud800b", "https://www.example.cn/a%EF%BF%BDb"),
+        ("http://中文.CN/路径?词=肉#节", "http://xn--fiq228c.cn/%E8%B7%AF%E5%BE%84?%E8%AF%8D=%E8%82%89#%E8%8A%82"),
+        ("http://a。cn/", "http://a.cn/"),
+        ("/a%zz%41", "https://www.example.cn/a%zz%41"),
+        ("/a'b?c'd", "https://www.example.cn/a'b?c%27d"),
+        ("/a|b`d{e}", "https://www.example.cn/a|b%60d%7Be%7D"),
+        ("ht\ntps://h.cn/\ta", "https://h.cn/a"),
+        ("https:\\\\h.cn\\a", "https://h.cn/a"),
+        ("https:////h.cn/a", "https://h.cn/a"),
+        ("http://h.cn:0443/", "http://h.cn:443/"),
+        ("https://h.cn:443/", "https://h.cn/"),
+        ("http://1.2.3.08/", None),
+        ("http://h.cn%2fx/", None),
+        ("weird:x/../y", "weird:x/../y"),
         ("http://[", None),
         ("http://a b/", None),
         ("http://h.cn:99999/", None),
@@ -62,6 +75,17 @@ def test_resolve_needs_a_base_for_what_is_relative() -> None:
 )
 def test_fetchable(reference: str, url: str | None) -> None:
     assert fetchable(BASE, reference) == url
+
+
+NAMES = st.lists(st.text("ab0x-n.", min_size=1, max_size=8), min_size=1, max_size=3).map(".".join)
+
+
+@given(NAMES, st.sampled_from(["cn", "com", "a1", "1"]), st.text("aZ09_~!$&()*+,;=:@/.%-?#'[]|^2e", max_size=20))
+def test_what_is_taken_as_it_stands_is_what_the_standard_makes_of_it(name: str, last: str, rest: str) -> None:
+    url = f"http://{name}.{last}/{rest}"
+    resolved = resolve(BASE, url)
+    expected = resolved.partition("#")[0] if resolved and "@" not in resolved.split("/")[2] else None
+    assert fetchable(BASE, url) == expected
 
 
 @given(st.text(), st.text())
