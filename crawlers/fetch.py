@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -48,6 +48,7 @@ class Fetched:
     ip: str = ""
     location: str | None = None
     detail: str = ""  # in words, for the log
+    archive: Mapping[str, object] | None = None  # for the log: where it was read instead of being asked for
 
     def header(self, name: str) -> str:
         """The first header of that name; '' without."""

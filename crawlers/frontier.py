@@ -131,6 +131,10 @@ class Frontier:
         number = self._db.execute("UPDATE hosts SET traps = traps + 1 WHERE id = ? RETURNING traps", (host,))
         return int(number.fetchone()[0]) <= self._settings.traps and self.refuse(url, kind, Outcome.BAD_URL)
 
+    def met(self, url: str) -> bool:
+        """Whether a URL waits or has its outcome."""
+        return self._db.execute("SELECT 1 FROM urls WHERE url = ?", (url,)).fetchone() is not None
+
     def first_reading(self, url: str) -> bool:
         """Whether a page is read for the first time in this round; several URLs may lead to one."""
         return self._db.execute("INSERT OR IGNORE INTO page_read VALUES (?)", (url,)).rowcount == 1

@@ -18,7 +18,7 @@ from crawlers.urls import LONGEST, fetchable, origin
 from crawlers.visit import log_row
 from schemas.errors import BadInput
 from schemas.outcome import Outcome, UrlKind
-from schemas.pair import TextSource
+from schemas.pair import NO_CLICKS, TextSource
 
 _BETWEEN_CHECKPOINTS = 10_000  # rows taken in: a second's work
 _NO_SITE = 0  # the pictures of a list belong to no site of the seeds
@@ -63,7 +63,7 @@ def _take_in(listed: Iterator[tuple[str, str]], name: str, frontier: Frontier, s
         else:
             frontier.add(url, UrlKind.IMAGE, _NO_SITE)
         site = origin(url) if url.startswith(("http://", "https://")) else ""
-        store.found([(url, clean(caption), str(TextSource.LIST), "", site, False, "")])
+        store.found([(url, clean(caption), str(TextSource.LIST), "", site, False, "", *NO_CLICKS)])
         if number % _BETWEEN_CHECKPOINTS == 0:
             state.put(name, number)
             store.checkpoint()

@@ -50,6 +50,15 @@ CREATE TABLE robots (
 CREATE TABLE counts (kind TEXT, outcome TEXT, number INTEGER NOT NULL, PRIMARY KEY (kind, outcome)) WITHOUT ROWID;
 CREATE TABLE beats (at REAL PRIMARY KEY, seconds REAL NOT NULL, answers INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE page_read (url TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE taken_in (name TEXT PRIMARY KEY, records INTEGER NOT NULL, done INTEGER NOT NULL, tally TEXT NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE parked (
+    url TEXT PRIMARY KEY, archive TEXT NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL,
+    headers TEXT NOT NULL, body BLOB NOT NULL, left_over INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX parked_waiting ON parked (url) WHERE NOT left_over;
+CREATE TABLE searches (
+    url TEXT PRIMARY KEY, query TEXT NOT NULL, number INTEGER NOT NULL, search TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE results (query TEXT, image_url TEXT, PRIMARY KEY (query, image_url)) WITHOUT ROWID;
 CREATE TABLE log ({_LOG_COLUMNS});
 CREATE TABLE found ({_FOUND_COLUMNS});
 CREATE TABLE payloads (
@@ -58,7 +67,7 @@ CREATE TABLE payloads (
 CREATE TABLE parts (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 """
-_VERSION = 2  # of the tables above
+_VERSION = 3  # of the tables above
 _BEATS_KEPT = 300.0  # seconds of rates
 _CACHE = 64 * 1024  # KiB of the database in memory: the pages that a million URLs keep warm
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -14,15 +15,19 @@ from crawlers.budget import Left
 from crawlers.charset import decode
 from crawlers.conditional import Held
 from crawlers.consent import Consent, meta_robots, x_robots
-from crawlers.extract import Page, read_page
+from crawlers.extract import Page, clean, read_page
 from crawlers.fetch import Fetched, Fetcher, Want
 from crawlers.frontier import Frontier
 from crawlers.job import Job
+from crawlers.parked import Parked
 from crawlers.robots import LARGEST, REDIRECTS, robots_url
+from crawlers.searches import Searches
 from crawlers.settings import Settings
+from crawlers.sites import NO_SITE
 from crawlers.store import IMAGES, PAGES, Place, Store
-from crawlers.urls import fetchable, host_queue, origin, path_ending
+from crawlers.urls import LONGEST, fetchable, host_queue, origin, path_ending
 from schemas.outcome import Outcome, UrlKind
+from schemas.pair import NO_CLICKS, TextSource
 
 _ANY = "*/*;q=0.1"
 _ENDINGS = """
@@ -40,6 +45,8 @@ class Visitor:
         self,
         frontier: Frontier,
         robots: AskedRobots,
+        parked: Parked,
+        searches: Searches,
         store: Store,
         fetcher: Fetcher,
         settings: Settings,
@@ -47,6 +54,8 @@ class Visitor:
     ) -> None:
         self._frontier = frontier
         self._robots = robots
+        self._parked = parked
+        self._searches = searches
         self._store = store
         self._fetcher = fetcher
         self._settings = settings
@@ -59,11 +68,15 @@ class Visitor:
             ),
             UrlKind.IMAGE: Want("image/*", settings.largest_image, media.PICTURES, codings="identity"),
             UrlKind.SITEMAP: Want(f"application/xml,text/xml,text/plain;q=0.9,{_ANY}", sitemap.LARGEST),
+            UrlKind.LIST: Want(f"text/html,application/json,{_ANY}", settings.largest_page),
             UrlKind.ROBOTS: Want(f"text/plain,{_ANY}", 2 * LARGEST, cut=True),
         }
 
     async def visit(self, job: Job) -> None:
         """Serve one job; its host is released in the end."""
+        if self._settled(job):
+            self._end_unasked(job, Left(Outcome.NOT_MODIFIED), None)
+            return
         left = self._frontier.left(job)
         if left is not None:
             self._end_unasked(job, left, None)
@@ -81,20 +94,30 @@ class Visitor:
             self._end_unasked(job, Left(refused), asked)
             return
         taken = self._frontier.take(job)
-        fetched = await self._fetcher.fetch(
-            taken.target, replace(self._wants[taken.kind], more=conditional.headers(job.held, job.target))
-        )
-        self.responses += 1
+        fetched = self._parked.of(taken.target, self._clock()) if taken.kind is UrlKind.PAGE else None
+        if fetched is None:
+            want = replace(self._wants[taken.kind], more=conditional.headers(job.held, job.target))
+            fetched = await self._fetcher.fetch(taken.target, want)
+            self.responses += 1
         self._answered(taken, fetched, asked)
         self._release(taken, fetched, asked)
 
+    def _settled(self, job: Job) -> bool:
+        """Whether a URL of an archive or a search was served in an earlier round: both speak once."""
+        if job.site != NO_SITE or job.kind not in (UrlKind.PAGE, UrlKind.LIST):
+            return False
+        return not (self._parked.holds(job.url) if job.kind is UrlKind.PAGE else self._searches.holds(job.url))
+
     def _end_unasked(self, job: Job, left: Left, asked: Asked | None) -> None:
         """A URL that is not asked for costs its host nothing, so it need not wait."""
-        nothing = Fetched(job.target, left.outcome, self._clock(), status=left.status, detail=left.why)
-        self._end(job, nothing, left.outcome, asked, Place())
+        nothing = self._parked.unasked(job.target, left.outcome, self._clock())
+        self._end(job, replace(nothing, status=left.status, detail=left.why), left.outcome, asked, Place())
         self._frontier.release(job, self._clock())
 
     def _release(self, job: Job, fetched: Fetched, asked: Asked | None) -> None:
+        if fetched.archive is not None:  # the host was not asked
+            self._frontier.release(job, self._clock())
+            return
         self.received += fetched.wire
         strikes = job.strikes + 1 if pace.struggles(fetched) else 0
         delay = asked.delay(self._settings.agent) if asked else None
@@ -142,7 +165,7 @@ class Visitor:
         if fetched.location is not None:
             self._redirected(job, fetched, asked)
             return
-        if pace.passes(fetched) and job.attempts + 1 < self._settings.attempts:
+        if fetched.archive is None and pace.passes(fetched) and job.attempts + 1 < self._settings.attempts:
             self._frontier.retry(job)
             return
         outcome = pace.final_outcome(fetched)
@@ -152,6 +175,8 @@ class Visitor:
             self._end(job, fetched, outcome, asked, self._keep(fetched, outcome, PAGES))
         elif job.kind is UrlKind.SITEMAP:
             self._end_sitemap(job, fetched, asked)
+        elif job.kind is UrlKind.LIST:
+            self._end_search(job, fetched, asked)
         elif fetched.content_type in media.PICTURES:
             self._end_image(job, fetched, asked)
         else:
@@ -201,6 +226,32 @@ class Visitor:
                 if url is not None:
                     self._frontier.add(url, UrlKind.SITEMAP, job.site, job.depth + 1)
 
+    def _end_search(self, job: Job, fetched: Fetched, asked: Asked) -> None:
+        """A page of a search's results: each is a picture, and the query is its text."""
+        answer = self._searches.read(job.url, fetched)
+        agent = self._settings.agent
+        consents = (
+            x_robots(fetched.header_values("x-robots-tag"), agent),
+            meta_robots(answer.page.metas if answer.page else (), agent),
+        )
+        outcome = answer.outcome if all(one.allowed for one in consents) else Outcome.OPTED_OUT
+        noted = replace(fetched, detail=answer.detail)
+        self._end(job, noted, outcome, asked, self._keep(fetched, outcome, PAGES), consents=consents)
+        if outcome is not Outcome.OK:
+            return
+        found = self._searches.took(job.url, answer)
+        site = origin(job.url)
+        self._store.found(
+            (one.image_url, found.query, str(TextSource.QUERY), one.page_url, site, False, "", *NO_CLICKS)
+            for one in found.results
+        )
+        for one in found.results:
+            name_picture(one.image_url, self._frontier, self._store, self._clock())
+        if found.following is not None and self._frontier.met(found.following):  # by another search of this endpoint
+            self._searches.end(found.following)
+        elif found.following is not None:
+            self._frontier.add(found.following, UrlKind.LIST, job.site, job.depth + 1)
+
     def _end_page(self, job: Job, fetched: Fetched, asked: Asked) -> None:
         page = read_page(decode(fetched.body, fetched.header("content-type")), fetched.url)
         agent = self._settings.agent
@@ -236,14 +287,25 @@ class Visitor:
     def _found(self, job: Job, url: str, page: Page) -> None:
         marks = self._frontier.marks(job.site)
         self._store.found(
-            (one.image_url, one.text, one.source, url, marks.origin, marks.strong, marks.class_ or one.section)
+            (
+                one.image_url,
+                one.text,
+                one.source,
+                url,
+                marks.origin or origin(url),
+                marks.strong,
+                marks.class_ or one.section,
+                *NO_CLICKS,
+            )
             for one in page.candidates
         )
         for image_url in dict.fromkeys(one.image_url for one in page.candidates):
             self._frontier.add(image_url, UrlKind.IMAGE, job.site)
 
     def _keep(self, fetched: Fetched, outcome: Outcome, kind: str) -> Place:
-        """Keep a response that came whole and that nobody asked us not to keep."""
+        """Keep a response that came whole and that nobody asked us not to keep. An archive keeps its own."""
+        if fetched.archive is not None:
+            return Place(sha256=hashlib.sha256(fetched.body).hexdigest() if outcome is Outcome.OK else "")
         came = outcome is Outcome.OK or (
             fetched.outcome is Outcome.HTTP_ERROR and fetched.status and not fetched.detail
         )
@@ -268,6 +330,11 @@ class Visitor:
             evidence["consent"] = said
         if fetched.detail:
             evidence["error"] = fetched.detail
+        if fetched.archive is not None:
+            evidence["archive"] = fetched.archive
+            self._parked.ended(job.url, outcome)
+        if job.kind is UrlKind.LIST and outcome not in (Outcome.OK, Outcome.BUDGET, Outcome.NOT_MODIFIED):
+            self._searches.end(job.url)
         held = conditional.held_after(job.held, fetched, outcome)
         self._frontier.done(job, outcome, kind, status=fetched.status, held=held)
         self._log(replace(job, kind=kind or job.kind), fetched, outcome, evidence, place)
@@ -321,3 +388,15 @@ def log_row(url: str, kind: UrlKind, outcome: Outcome, number: int, now: float) 
         "body_offset": -1,
         "round": number,
     }
+
+
+def name_picture(written: str, frontier: Frontier, store: Store, now: float) -> str:
+    """Let a picture wait that something other than a page named; its URL, also where that is none to fetch."""
+    url = fetchable("about:blank", written.strip())
+    if url is not None:
+        frontier.add(url, UrlKind.IMAGE, NO_SITE)
+        return url
+    url = clean(written)[:LONGEST]
+    if frontier.refuse(url, UrlKind.IMAGE, Outcome.BAD_URL):
+        store.log(log_row(url, UrlKind.IMAGE, Outcome.BAD_URL, frontier.round, now))
+    return url

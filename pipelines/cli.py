@@ -40,6 +40,16 @@ Seeds = Annotated[list[str] | None, typer.Option(help="URLs, or seeds files (TOM
 UrlList = Annotated[str | None, typer.Option(help="a list of pictures instead of a crawl: csv, json, parquet …")]
 UrlCol = Annotated[str, typer.Option(help="the list's column of picture URLs")]
 CaptionCol = Annotated[str | None, typer.Option(help="the list's column of texts")]
+Warc = Annotated[list[str] | None, typer.Option(help="WARC and WAT files or folders: pages are read, not fetched")]
+OnlyHan = Annotated[bool, typer.Option("--only-han", help="of --warc, pages with a Han character only")]
+Queries = Annotated[str | None, typer.Option(help="a file of queries, one a line, put to --search", metavar="FILE")]
+SearchUrl = Annotated[str | None, typer.Option("--search", help="a URL with {query} and {page}", metavar="TEMPLATE")]
+FirstPage = Annotated[int, typer.Option(help="what {page} is first: 1 or 0", min=0)]
+PageStep = Annotated[int, typer.Option(help="how much more it is next: 1, or the results of a page", min=1)]
+MaxResults = Annotated[int, typer.Option(help="results of one query at most; 1000 is Wukong's", min=1)]
+ImageField = Annotated[str, typer.Option(help="the field of a JSON result that has the picture's URL")]
+PageField = Annotated[str, typer.Option(help="the field of a JSON result that has its page's URL")]
+ClickLog = Annotated[str | None, typer.Option(help="Parquet or TSV: query, image_url, impressions, clicks")]
 Allow = Annotated[list[str] | None, typer.Option(help="an address range that is not public, CIDR[:PORT]")]
 MaxPages = Annotated[int | None, typer.Option(help="pages to fetch at most", min=0)]
 MaxImages = Annotated[int | None, typer.Option(help="pictures to fetch at most", min=0)]
@@ -75,6 +85,16 @@ def crawl(
     url_list: UrlList = None,
     url_col: UrlCol = "url",
     caption_col: CaptionCol = None,
+    warc: Warc = None,
+    only_han: OnlyHan = False,
+    queries: Queries = None,
+    search: SearchUrl = None,
+    first_page: FirstPage = 1,
+    page_step: PageStep = 1,
+    max_results: MaxResults = 1000,
+    image_field: ImageField = "image_url",
+    page_field: PageField = "page_url",
+    click_log: ClickLog = None,
     allow_address: Allow = None,
     max_pages: MaxPages = None,
     max_images: MaxImages = None,
@@ -89,6 +109,7 @@ def crawl(
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
     from pipelines import crawl as verb
+    from pipelines.sources import Sources
     from schemas.errors import BadInput
 
     if status is not None:
@@ -99,10 +120,23 @@ def crawl(
     if out is None:
         raise BadInput("--out: name the corpus folder to crawl into")
     settings = verb.settings(allow_address or [], max_pages, max_images, delay, agent, contact, max_bytes, max_seconds)
-    if url_list:
-        verb.crawl_list(url_list, url_col, caption_col, out, settings, again=again)
-    else:
-        verb.crawl_sites(seeds or [], out, settings, again=again)
+    sources = Sources(
+        seeds=tuple(seeds or ()),
+        url_list=url_list,
+        url_col=url_col,
+        caption_col=caption_col,
+        warc=tuple(warc or ()),
+        only_han=only_han,
+        queries=queries,
+        search=search,
+        first_page=first_page,
+        page_step=page_step,
+        max_results=max_results,
+        image_field=image_field,
+        page_field=page_field,
+        click_log=click_log,
+    )
+    verb.crawl(sources, out, settings, again=again)
 
 
 @app.command(epilog="Example: tuwen pair corpus")
@@ -216,6 +250,16 @@ def run(
     url_list: UrlList = None,
     url_col: UrlCol = "url",
     caption_col: CaptionCol = None,
+    warc: Warc = None,
+    only_han: OnlyHan = False,
+    queries: Queries = None,
+    search: SearchUrl = None,
+    first_page: FirstPage = 1,
+    page_step: PageStep = 1,
+    max_results: MaxResults = 1000,
+    image_field: ImageField = "image_url",
+    page_field: PageField = "page_url",
+    click_log: ClickLog = None,
     allow_address: Allow = None,
     max_pages: MaxPages = None,
     max_images: MaxImages = None,
@@ -238,19 +282,29 @@ def run(
     load(recipe)  # a mistake in it shows before the crawl, not after
     crawl(
         out,
-        seeds,
-        url_list,
-        url_col,
-        caption_col,
-        allow_address,
-        max_pages,
-        max_images,
-        delay,
-        agent,
-        contact,
-        max_bytes,
-        max_seconds,
-        again,
+        seeds=seeds,
+        url_list=url_list,
+        url_col=url_col,
+        caption_col=caption_col,
+        warc=warc,
+        only_han=only_han,
+        queries=queries,
+        search=search,
+        first_page=first_page,
+        page_step=page_step,
+        max_results=max_results,
+        image_field=image_field,
+        page_field=page_field,
+        click_log=click_log,
+        allow_address=allow_address,
+        max_pages=max_pages,
+        max_images=max_images,
+        delay=delay,
+        agent=agent,
+        contact=contact,
+        max_bytes=max_bytes,
+        max_seconds=max_seconds,
+        again=again,
     )
     pair(out, workers, engine)
     measure(out, workers=workers, engine=engine)

@@ -11,7 +11,7 @@ from crawlers.settings import CONTACT, Settings
 from pipelines import files
 from pipelines.corpus import Corpus
 from pipelines.progress import progress, summary
-from schemas import seeds as seeds_file
+from pipelines.sources import Sources
 from schemas.errors import BadInput
 
 
@@ -38,35 +38,18 @@ def settings(
     )
 
 
-def crawl_sites(seeds: list[str], out: str, settings: Settings, *, again: bool = False) -> dict[str, int]:
-    """Crawl from seeds into OUT/crawl; returns and prints the number of URLs by kind and outcome."""
-    from crawlers.crawl import crawl
-
-    sites = seeds_file.load(seeds)
+def crawl(sources: Sources, out: str, settings: Settings, *, again: bool = False) -> dict[str, int]:
+    """Crawl from one source into OUT/crawl; returns and prints the number of URLs by kind and outcome."""
+    chosen = sources.chosen()
     corpus = _local(out, settings)
     with progress("crawl") as bar:
 
         def show(counts: Mapping[str, int]) -> None:
             bar.update(sum(counts.values()), counts)
 
-        counts = crawl(sites, Path(corpus.root), settings, show, again=again)
-    return _said(counts)
-
-
-def crawl_list(
-    url_list: str, url_col: str, caption_col: str | None, out: str, settings: Settings, *, again: bool = False
-) -> dict[str, int]:
-    """Fetch the pictures of a list into OUT/crawl; returns and prints the number of URLs by kind and outcome."""
-    from crawlers.lists import from_list
-
-    corpus = _local(out, settings)
-    with progress("crawl") as bar:
-
-        def show(counts: Mapping[str, int]) -> None:
-            bar.update(sum(counts.values()), counts)
-
-        counts = from_list(url_list, url_col, caption_col, Path(corpus.root), settings, show, again=again)
-    return _said(counts)
+        counts = chosen(Path(corpus.root), settings, show, again)
+    print(f"crawl: {summary(counts)}")
+    return counts
 
 
 def agent_of(corpus: Corpus) -> str:
@@ -88,8 +71,3 @@ def _local(out: str, settings: Settings) -> Corpus:
         with files.whole(path) as file:
             file.write(said)
     return corpus
-
-
-def _said(counts: dict[str, int]) -> dict[str, int]:
-    print(f"crawl: {summary(counts)}")
-    return counts

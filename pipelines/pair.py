@@ -19,11 +19,11 @@ from pipelines.engine import Engine, run
 from pipelines.outputs import Outputs
 from schemas.errors import BadInput, Damaged
 from schemas.outcome import Outcome, UrlKind
-from schemas.pair import SOURCE_RANK, pair_key, shard_of
+from schemas.pair import SOURCE_RANK, click_rate, pair_key, shard_of
 from schemas.tables import PAIRS, UNFETCHED
 
-_FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class")
-_MARKS = ("site", "strong", "class")  # what a recipe may name of a pair, and no signal looks at
+_FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class", "impressions", "clicks")
+_MARKS = ("site", "strong", "class", "impressions", "clicks")  # what a recipe may name, and no signal looks at
 _LOGGED = ("url", "kind", "outcome", "round", "sha256", "warc", "body_offset", "bytes")
 
 
@@ -41,6 +41,8 @@ class Found(NamedTuple):
     class_: str
     image_url: str
     text: str
+    impressions: int
+    clicks: int
 
 
 class Fetched(NamedTuple):
@@ -109,7 +111,7 @@ class Pair(beam.PTransform):
             pbegin
             | "found files" >> beam.Create(self.found, reshuffle=True)
             | "read found" >> beam.FlatMap(read_found)
-            | "most trusted sight" >> beam.CombinePerKey(min)
+            | "most trusted sight" >> beam.CombinePerKey(most_trusted)
             | "by picture" >> beam.Map(by_picture)
         )
         fetched = (
@@ -144,8 +146,21 @@ def read_found(path: str) -> Iterator[tuple[str, Found]]:
                 class_=row["class"],
                 image_url=row["image_url"],
                 text=row["text"],
+                impressions=row["impressions"],
+                clicks=row["clicks"],
             )
             yield pair_key(sight.image_url, sight.text), sight
+
+
+def most_trusted(sights: Iterable[Found]) -> Found:
+    """The sight of a pair that counts, with the impressions and clicks of all."""
+    best, impressions, clicks = None, 0, 0
+    for sight in sights:
+        best = sight if best is None else min(best, sight)
+        impressions += sight.impressions
+        clicks += sight.clicks
+    assert best is not None
+    return best._replace(impressions=impressions, clicks=clicks)
 
 
 def read_log(path: str) -> Iterator[tuple[str, Fetched]]:
@@ -190,6 +205,9 @@ def join(
             "site": sight.site,
             "strong": not sight.weak,
             "class": sight.class_,
+            "impressions": sight.impressions,
+            "clicks": sight.clicks,
+            "click_rate": click_rate(sight.impressions, sight.clicks),
         }
         if not fetch.ok:
             yield _unfetched_of(shard_of(key, buckets)), {**row, "outcome": fetch.outcome}

@@ -92,7 +92,7 @@ CORPUS = pa.schema(
 FAMILIES: dict[str, pa.Schema] = {"text": TEXT, "image": IMAGE, "corpus": CORPUS}
 """What is stored together, in one file per shard under signals/<family>/, beside the key."""
 
-PAIR_SIGNALS: tuple[str, ...] = ("source", "site", "strong", "class")
+PAIR_SIGNALS: tuple[str, ...] = ("source", "site", "strong", "class", "impressions", "clicks", "click_rate")
 """Columns of the pair itself that a recipe may name, as it names a signal."""
 
 

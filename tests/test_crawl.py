@@ -61,7 +61,8 @@ def log(corpus: Path) -> dict[str, dict[str, Any]]:
 
 
 def found(corpus: Path) -> list[tuple[Any, ...]]:
-    return [tuple(row.values()) for row in pq.read_table(corpus / "crawl" / "found").to_pylist()]
+    seen = ["image_url", "text", "source", "page_url", "site", "strong", "class"]
+    return [tuple(row.values()) for row in pq.read_table(corpus / "crawl" / "found", columns=seen).to_pylist()]
 
 
 def outcomes(corpus: Path, web: Web) -> dict[str, str]:

@@ -65,7 +65,8 @@ def row(url: str) -> dict[str, Any]:
 
 
 def found(number: int) -> tuple[Any, ...]:
-    return (f"http://a.cn/{number}.jpg", f"第{number}", "alt", "http://a.cn/", "http://a.cn", number % 2 == 0, "")
+    strong = number % 2 == 0
+    return (f"http://a.cn/{number}.jpg", f"第{number}", "alt", "http://a.cn/", "http://a.cn", strong, "", number, 0)
 
 
 @pytest.fixture
