@@ -167,7 +167,9 @@ def test_broken_bytes_are_told_from_missing_ones(per_record: bool) -> None:
     assert cut.value.outcome is (Outcome.BAD_ENCODING if per_record else Outcome.BAD_TYPE)
 
 
-@pytest.mark.parametrize("data", [b"hello " * 99, gzip.compress(PAGE), b"PK\x03\x04" + bytes(99)])
+@pytest.mark.parametrize(
+    "data", [b"hello " * 99, gzip.compress(PAGE), b"PK\x03\x04" + bytes(99)], ids=["text", "gzip", "zip"]
+)
 def test_what_is_no_archive(data: bytes) -> None:
     with pytest.raises(Cut, match="no WARC record"):
         list(read(io.BytesIO(data), CAP))

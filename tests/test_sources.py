@@ -378,7 +378,7 @@ def test_a_template_that_is_none(template: str) -> None:
         Search(template)
 
 
-@pytest.mark.parametrize("content", [None, b"\xb2\xcb\n"])
+@pytest.mark.parametrize("content", [None, b"\xb2\xcb\n"], ids=["none", "GBK"])
 def test_queries_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "q.txt").write_bytes(content)
