@@ -9,9 +9,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from crawlers.fetch import Fetcher
 from crawlers.frontier import Frontier
+from crawlers.parked import Parked
+from crawlers.searches import Searches
 from crawlers.settings import Settings
 from crawlers.state import State
 from crawlers.store import Store
@@ -21,6 +24,19 @@ from schemas.errors import Damaged, WorkFailed
 from schemas.seeds import Site
 
 Report = Callable[[Mapping[str, int]], None]
+
+
+class Source(Protocol):
+    """What brings URLs while a crawl is under way, so that not all of a large file waits at once."""
+
+    def wants(self) -> bool:
+        """Whether it has more to give, is not giving now, and little of what it gave waits."""
+        ...
+
+    async def feed(self) -> None:
+        """Take a little in."""
+        ...
+
 
 _REPORT_SECONDS = 0.2  # between two reports: as often as an eye can follow
 
@@ -69,10 +85,17 @@ def opened(corpus: Path, settings: Settings) -> Iterator[tuple[Frontier, Store, 
         ) from error
 
 
-def run(frontier: Frontier, store: Store, state: State, settings: Settings, report: Report | None = None) -> None:
+def run(
+    frontier: Frontier,
+    store: Store,
+    state: State,
+    settings: Settings,
+    report: Report | None = None,
+    source: Source | None = None,
+) -> None:
     """Serve all that waits, and seal. Raises KeyboardInterrupt, after a checkpoint, on SIGINT or SIGTERM."""
     store.checkpoint()
-    stopped = asyncio.run(_serve(frontier, store, state, settings, report))
+    stopped = asyncio.run(_serve(frontier, store, state, settings, report, source))
     if stopped:
         store.checkpoint()
         raise KeyboardInterrupt
@@ -83,7 +106,14 @@ def run(frontier: Frontier, store: Store, state: State, settings: Settings, repo
         report(frontier.counts())
 
 
-async def _serve(frontier: Frontier, store: Store, state: State, settings: Settings, report: Report | None) -> bool:
+async def _serve(
+    frontier: Frontier,
+    store: Store,
+    state: State,
+    settings: Settings,
+    report: Report | None,
+    source: Source | None,
+) -> bool:
     """Keep every ready host busy with one URL, until none waits; whether it was told to stop."""
     stop = asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
@@ -91,9 +121,12 @@ async def _serve(frontier: Frontier, store: Store, state: State, settings: Setti
         stopping = asyncio.ensure_future(stop.wait())
         try:
             async with Fetcher(settings) as fetcher:
-                visitor = Visitor(frontier, Wishes(state, settings), store, fetcher, settings)
+                wishes, parked, searches = Wishes(state, settings), Parked(state), Searches(state)
+                visitor = Visitor(frontier, wishes, parked, searches, store, fetcher, settings)
                 beat = _Beat(frontier, store, state, visitor, settings, report)
                 while not stop.is_set():
+                    if source is not None and source.wants():
+                        tasks.add(asyncio.ensure_future(source.feed()))
                     wait = _start(frontier, visitor, tasks, settings)
                     if not tasks and wait is None:
                         return False

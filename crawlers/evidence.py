@@ -15,6 +15,7 @@ def evidence(
     consents: Sequence[Consent],
     ignored: Mapping[str, str],
     error: str = "",
+    archive: Mapping[str, object] | None = None,
 ) -> str:
     """The log's evidence as JSON with sorted keys; a part that would be empty is left out.
 
@@ -25,6 +26,7 @@ def evidence(
     decided   the signal that refused this URL
     ignored   the signals that were told not to count, with the reasons
     error     what went wrong, in words
+    archive   for a page that an archive had: its file, the offset of the record, and when it was fetched
 
     >>> evidence(None, [], [Consent("tdmrep", ("tdm-reservation 1",), "tdm-reservation 1"), Consent("rsl")], {})
     '{"consent": [{"decided": "tdm-reservation 1", "said": ["tdm-reservation 1"], "signal": "tdmrep"}], \
@@ -43,6 +45,7 @@ def evidence(
         "decided": decided,
         "ignored": dict(ignored),
         "error": error,
+        "archive": archive,
     }
     return json.dumps({name: part for name, part in parts.items() if part}, ensure_ascii=False, sort_keys=True)
 

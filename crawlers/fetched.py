@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crawlers import coding
@@ -28,6 +29,7 @@ class Fetched:
     ip: str = ""
     location: str | None = None
     detail: str = ""  # in words, for the log
+    archive: Mapping[str, object] | None = None  # where it was read instead of being asked for
 
     def header(self, name: str) -> str:
         """The first header of that name; '' without."""

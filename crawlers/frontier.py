@@ -21,7 +21,7 @@ from crawlers.settings import Settings
 from crawlers.shared import Addresses
 from crawlers.sites import Marks, Sites
 from crawlers.state import BUSY, IDLE, PARKED, WAITING, State
-from crawlers.urls import fetchable, host_queue
+from crawlers.urls import fetchable, host_queue, may_be_page, origin
 from schemas.errors import BadInput
 from schemas.outcome import Outcome, UrlKind
 from schemas.seeds import Site
@@ -103,17 +103,35 @@ class Frontier:
         return self._sites.marks(site)
 
     def add(self, url: str, kind: UrlKind, site: int, depth: int = 0) -> None:
-        """Let a URL wait, unless it was ever met. A page that turns out to be shown as a picture becomes one."""
+        """Let a URL wait, unless it was ever met. A page goes before a picture: see `as_page`."""
         host = self._host(host_queue(url))
         changed = self._db.execute(
             "INSERT INTO urls (url, kind, site, depth, host, turn)"
             " VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) + 1 FROM urls))"
-            " ON CONFLICT (url) DO UPDATE SET kind = 'image'"
-            " WHERE excluded.kind = 'image' AND kind = 'page' AND outcome IS NULL AND NOT taken",
+            " ON CONFLICT (url) DO UPDATE SET kind = 'page', site = excluded.site, depth = excluded.depth"
+            " WHERE excluded.kind = 'page' AND kind = 'image' AND outcome IS NULL AND NOT taken",
             (url, str(kind), site, depth, host),
         ).rowcount
         if changed:
             self._wake(host)
+
+    def site_of_page(self, job: Job) -> int | None:
+        """The site that wants what is shown as a picture, should it be a page, as <img src=/news/> is; else None."""
+        if not may_be_page(job.target):
+            return None
+        for site in (self._sites.at(origin(job.target)), job.site):
+            if site and self.wants(job.target, site, job.depth + 1):
+                return None if self._budget.of_number(UrlKind.PAGE, site) else site
+        return None
+
+    def as_page(self, job: Job) -> Job:
+        """A job whose answer is a page, as one: so a URL that is linked here and shown there ends in the same."""
+        if job.kind is UrlKind.PAGE:
+            return job
+        site, depth = self.site_of_page(job) or job.site, job.depth + 1
+        self._budget.take(job.id, UrlKind.PAGE, site)
+        self._db.execute("UPDATE urls SET kind = 'page', site = ?, depth = ? WHERE id = ?", (site, depth, job.id))
+        return replace(job, kind=UrlKind.PAGE, site=site, depth=depth)
 
     def refuse(self, url: str, kind: UrlKind, outcome: Outcome) -> bool:
         """Give what cannot be asked for its outcome at once; whether it was met for the first time."""
@@ -130,6 +148,10 @@ class Frontier:
         host = self._host(host_queue(url))
         number = self._db.execute("UPDATE hosts SET traps = traps + 1 WHERE id = ? RETURNING traps", (host,))
         return int(number.fetchone()[0]) <= self._settings.traps and self.refuse(url, kind, Outcome.BAD_URL)
+
+    def met(self, url: str) -> bool:
+        """Whether a URL waits or has its outcome."""
+        return self._db.execute("SELECT 1 FROM urls WHERE url = ?", (url,)).fetchone() is not None
 
     def first_reading(self, url: str) -> bool:
         """Whether a page is read for the first time in this round; several URLs may lead to one."""

@@ -10,18 +10,16 @@ from pathlib import Path
 from crawlers.crawl import Report, opened, run
 from crawlers.extract import clean
 from crawlers.frontier import Frontier
-from crawlers.logged import log_row
+from crawlers.named import name_picture
 from crawlers.rows import rows
 from crawlers.settings import Settings
 from crawlers.state import State
 from crawlers.store import Store
-from crawlers.urls import LONGEST, fetchable, origin
+from crawlers.urls import origin
 from schemas.errors import BadInput
-from schemas.outcome import Outcome, UrlKind
-from schemas.pair import TextSource
+from schemas.pair import NO_CLICKS, TextSource
 
 _BETWEEN_CHECKPOINTS = 10_000  # rows taken in: a second's work
-_NO_SITE = 0  # the pictures of a list belong to no site of the seeds
 
 
 def from_list(
@@ -55,15 +53,9 @@ def _take_in(listed: Iterator[tuple[str, str]], name: str, frontier: Frontier, s
     taken = state.get(name)
     for number, (written, caption) in enumerate(islice(listed, taken, None), taken + 1):
         frontier.open_round()
-        url = fetchable("about:blank", written.strip())
-        if url is None:
-            url = clean(written)[:LONGEST]
-            if frontier.refuse(url, UrlKind.IMAGE, Outcome.BAD_URL):
-                store.log(log_row(url, UrlKind.IMAGE, Outcome.BAD_URL, frontier.round, time.time()))
-        else:
-            frontier.add(url, UrlKind.IMAGE, _NO_SITE)
+        url = name_picture(written, frontier, store, time.time())
         site = origin(url) if url.startswith(("http://", "https://")) else ""
-        store.found([(url, clean(caption), str(TextSource.LIST), "", site, False, "")])
+        store.found([(url, clean(caption), str(TextSource.LIST), "", site, False, "", *NO_CLICKS)])
         if number % _BETWEEN_CHECKPOINTS == 0:
             state.put(name, number)
             store.checkpoint()

@@ -27,6 +27,10 @@ class Marks:
     sitemap: bool
 
 
+NO_SITE = 0  # what comes from a list, an archive or a search belongs to no site of the seeds
+_OF_NO_SEED = Marks(origin="", strong=False, class_="", sitemap=False)
+
+
 @dataclass(frozen=True)
 class Rules:
     """Which pages belong to a site, and how much of it may be fetched."""
@@ -124,7 +128,7 @@ class Sites:
         """What the seeds file says of a site."""
         if site not in self._marks:
             row = self._db.execute("SELECT origin, strong, class, sitemap FROM sites WHERE id = ?", (site,)).fetchone()
-            self._marks[site] = Marks(row[0], bool(row[1]), row[2], bool(row[3]))
+            self._marks[site] = Marks(row[0], bool(row[1]), row[2], bool(row[3])) if row else _OF_NO_SEED
         return self._marks[site]
 
     def rules(self, site: int) -> Rules | None:

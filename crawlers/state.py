@@ -54,6 +54,15 @@ CREATE TABLE listed (
     page TEXT, image TEXT, text TEXT, source TEXT, licences TEXT NOT NULL, PRIMARY KEY (page, image, text, source)
 ) WITHOUT ROWID;
 CREATE TABLE page_read (url TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE taken_in (name TEXT PRIMARY KEY, records INTEGER NOT NULL, done INTEGER NOT NULL, tally TEXT NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE parked (
+    url TEXT PRIMARY KEY, archive TEXT NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL,
+    headers TEXT NOT NULL, body BLOB NOT NULL, left_over INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX parked_waiting ON parked (url) WHERE NOT left_over;
+CREATE TABLE searches (
+    url TEXT PRIMARY KEY, query TEXT NOT NULL, number INTEGER NOT NULL, search TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE results (query TEXT, image_url TEXT, PRIMARY KEY (query, image_url)) WITHOUT ROWID;
 CREATE TABLE log ({_LOG_COLUMNS});
 CREATE TABLE found ({_FOUND_COLUMNS});
 CREATE TABLE payloads (
@@ -62,7 +71,7 @@ CREATE TABLE payloads (
 CREATE TABLE parts (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 """
-_VERSION = 4  # of the tables above
+_VERSION = 5  # of the tables above
 _BEATS_KEPT = 300.0  # seconds of rates
 _CACHE = 64 * 1024  # KiB of the database in memory: the pages that a million URLs keep warm
 

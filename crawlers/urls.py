@@ -85,6 +85,23 @@ def host_queue(url: str) -> str:
     return _authority(url).removesuffix(":80").removesuffix(":443")
 
 
+_ENDINGS = """
+jpg jpeg png gif webp bmp svg ico tif tiff avif heic psd mp3 mp4 m4a m4v avi mov wmv flv mkv webm wav ogg pdf doc docx
+xls xlsx ppt pptx zip rar 7z gz bz2 xz tar tgz exe msi dmg apk ipa iso bin css js json xml rss
+atom woff woff2 ttf eot swf
+"""
+_NO_PAGES = frozenset(_ENDINGS.split())
+
+
+def may_be_page(url: str) -> bool:
+    """Whether a URL may lead to a page, by its ending.
+
+    >>> may_be_page("https://a.example/b/"), may_be_page("https://a.example/b/C.JPG?v=1.2")
+    (True, False)
+    """
+    return path_ending(url) not in _NO_PAGES
+
+
 def path_ending(url: str) -> str:
     """The ending of the path's last part, lower case, without the dot; '' for none.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from crawlers import aipref, aitxt, rsl, tdmrep
 from crawlers.asked import Answer, Answers, Rules
-from crawlers.consent import Consent, meta_robots, x_robots
+from crawlers.consent import Consent, deciding, meta_robots, x_robots
 from crawlers.extract import Page
 from crawlers.fetch import Fetched
 from crawlers.groups import Line
@@ -140,6 +140,10 @@ class Wishes:
     def evidence(self, url: str, now: float) -> tuple[dict[str, Any], ...]:
         """For the log: each file that speaks of a URL, and what came of asking for it."""
         return self._known(url, now).evidence
+
+    def refused(self, consents: tuple[Consent, ...]) -> bool:
+        """Whether one of them refuses and is not ignored."""
+        return deciding(consents, self._settings.ignored) is not None
 
     def of_answer(self, fetched: Fetched) -> tuple[Consent, ...]:
         """What the headers of an answer say of its use."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LISTS = ("--seeds", "--allow-address", "--family", "--model", "--against", "--ignore")
+LISTS = ("--seeds", "--warc", "--allow-address", "--family", "--model", "--against", "--ignore")
 """Options that take several values in a row, as `--seeds a.toml b.toml`; typer itself wants the name repeated."""
 
 

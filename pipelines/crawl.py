@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 
-from crawlers.crawl import crawl as crawl_sites
-from crawlers.lists import from_list
 from crawlers.settings import CONTACT, Settings
 from pipelines import files
 from pipelines.corpus import Corpus
 from pipelines.crawl_options import CrawlOptions
 from pipelines.progress import progress, summary
-from schemas import seeds as seeds_file
+from pipelines.sources import chosen
 from schemas.errors import BadInput
-
-Crawl = Callable[..., dict[str, int]]
-"""crawl(corpus, settings, report, again=…): a source that is named, with all but where to and how."""
 
 
 def crawl(options: CrawlOptions) -> dict[str, int]:
@@ -26,7 +20,7 @@ def crawl(options: CrawlOptions) -> dict[str, int]:
 
     Raises BadInput for options that contradict each other, and whatever the crawler does.
     """
-    settings, source = options.settings(), _source(options)
+    settings, source = options.settings(), chosen(options)
     corpus = _local(options.out, settings)
     with progress("crawl") as bar:
 
@@ -36,15 +30,6 @@ def crawl(options: CrawlOptions) -> dict[str, int]:
         counts = source(Path(corpus.root), settings, show, again=options.again)
     print(f"crawl: {summary(counts)}")
     return counts
-
-
-def _source(options: CrawlOptions) -> Crawl:
-    """The crawl of the one source that is named."""
-    if options.url_list and options.seeds:
-        raise BadInput("--seeds and --url-list: give one of them; a corpus may take both, one after the other")
-    if options.url_list:
-        return partial(from_list, options.url_list, options.url_col, options.caption_col)
-    return partial(crawl_sites, seeds_file.load(options.seeds or []))
 
 
 def agent_of(corpus: Corpus) -> str:

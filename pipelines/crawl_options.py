@@ -9,6 +9,7 @@ from typer import Option
 
 from crawlers import ignored
 from crawlers.addresses import Allowed
+from crawlers.searches import MOST_RESULTS
 from crawlers.settings import CONTACT, Settings
 
 
@@ -21,6 +22,18 @@ class CrawlOptions:
     url_list: Annotated[str | None, Option(help="a list of pictures instead of a crawl: csv, json, parquet …")] = None
     url_col: Annotated[str, Option(help="the list's column of picture URLs")] = "url"
     caption_col: Annotated[str | None, Option(help="the list's column of texts")] = None
+    warc: Annotated[list[str] | None, Option(help="WARC and WAT files or folders: pages are read, not fetched")] = None
+    only_han: Annotated[bool, Option("--only-han", help="of --warc, pages with a Han character only")] = False
+    queries: Annotated[str | None, Option(help="a file of queries, one a line, put to --search", metavar="FILE")] = None
+    search: Annotated[str | None, Option(help="a URL with {query} and {page}", metavar="TEMPLATE")] = None
+    first_page: Annotated[int, Option(help="what {page} is first: 1 or 0", min=0)] = 1
+    page_step: Annotated[int, Option(help="how much more it is next: 1, or the results of a page", min=1)] = 1
+    max_results: Annotated[int, Option(help="results of one query at most; 1000 is Wukong's", min=1)] = MOST_RESULTS
+    image_field: Annotated[str, Option(help="the field of a JSON result that has the picture's URL")] = "image_url"
+    page_field: Annotated[str, Option(help="the field of a JSON result that has its page's URL")] = "page_url"
+    click_log: Annotated[
+        str | None, Option(help="Parquet or TSV: query, image_url, impressions, clicks", metavar="FILE")
+    ] = None
     allow_address: Annotated[list[str] | None, Option(help="an address range that is not public, CIDR[:PORT]")] = None
     max_pages: Annotated[int | None, Option(help="pages to fetch at most", min=0)] = None
     max_images: Annotated[int | None, Option(help="pictures to fetch at most", min=0)] = None

@@ -20,11 +20,11 @@ from pipelines.engine import Engine, run
 from pipelines.outputs import Outputs
 from schemas.errors import BadInput, Damaged
 from schemas.outcome import Outcome, UrlKind
-from schemas.pair import SOURCE_RANK, pair_key, shard_of
+from schemas.pair import SOURCE_RANK, click_rate, pair_key, shard_of
 from schemas.signals import PAIR_SIGNALS
 from schemas.tables import PAIRS, UNFETCHED
 
-_FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class", "licences")
+_FOUND = ("image_url", "text", "source", "page_url", "site", "strong", "class", "impressions", "clicks", "licences")
 _MARKS = sorted({"site", *PAIR_SIGNALS})  # what a recipe may name of a pair, beside what a signal looks at
 _LOGGED = ("url", "kind", "outcome", "round", "sha256", "warc", "body_offset", "bytes")
 _INSIDE = ("licences", "digital_source", "ai_label")  # what pictures say of themselves
@@ -42,6 +42,8 @@ class Found(NamedTuple):
     class_: str
     image_url: str
     text: str
+    impressions: int
+    clicks: int
     licences: tuple[str, ...] = ()
 
 
@@ -76,7 +78,7 @@ def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
     if not logs:
         raise BadInput(f"{corpus.root}: no finished crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
     sealed = (*found, *logs, *(corpus.crawl(warc) for warc in warcs))
-    made_from = files.digest("pair 4", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
+    made_from = files.digest("pair 5", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
     paths = [corpus.pairs(shard_name(number)) for number in range(max(len(warcs), 1))]
     paths += [corpus.unfetched(shard_name(number)) for number in range(max(len(found), 1))]
     outputs = Outputs(dict.fromkeys(paths, made_from))
@@ -114,7 +116,7 @@ class Pair(beam.PTransform):
             pbegin
             | "found files" >> beam.Create(self.found, reshuffle=True)
             | "read found" >> beam.FlatMap(read_found)
-            | "most trusted sight" >> beam.CombinePerKey(min)
+            | "most trusted sight" >> beam.CombinePerKey(most_trusted)
             | "by picture" >> beam.Map(by_picture)
         )
         fetched = (
@@ -149,9 +151,22 @@ def read_found(path: str) -> Iterator[tuple[str, Found]]:
                 class_=row["class"],
                 image_url=row["image_url"],
                 text=row["text"],
+                impressions=row["impressions"],
+                clicks=row["clicks"],
                 licences=tuple(row["licences"]),
             )
             yield pair_key(sight.image_url, sight.text), sight
+
+
+def most_trusted(sights: Iterable[Found]) -> Found:
+    """The sight of a pair that counts, with the impressions and clicks of all."""
+    best, impressions, clicks = None, 0, 0
+    for sight in sights:
+        best = sight if best is None else min(best, sight)
+        impressions += sight.impressions
+        clicks += sight.clicks
+    assert best is not None
+    return best._replace(impressions=impressions, clicks=clicks)
 
 
 def read_log(path: str) -> Iterator[tuple[str, Fetched]]:
@@ -201,6 +216,9 @@ def join(
             "site": sight.site,
             "strong": not sight.weak,
             "class": sight.class_,
+            "impressions": sight.impressions,
+            "clicks": sight.clicks,
+            "click_rate": click_rate(sight.impressions, sight.clicks),
             "licences": sorted(sight.licences),
         }
         if not fetch.ok:

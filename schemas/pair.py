@@ -69,3 +69,24 @@ def shard_of(key: str, shards: int) -> int:
     (0, 3)
     """
     return int(key[:8], 16) * shards >> 32
+
+
+NO_CLICKS = (0, 0)
+"""The impressions and clicks of a pair that no click log names."""
+
+PRIOR_CLICKS, PRIOR_IMPRESSIONS = 1.0, 20.0
+"""What is believed of a pair before any log: one click in twenty impressions, as a page of an image search shows some
+twenty pictures and a search ends with one. So twenty impressions of its own weigh as much as the belief."""
+
+
+def click_rate(impressions: int, clicks: int) -> float:
+    """The smoothed share of impressions that were clicked: (clicks + a) / (impressions + a + b), a = 1, b = 19.
+
+    The mean of the Beta(a, b) prior after seeing the log (X. Wang, W. Li, Y. Cui, R. Zhang, J. Mao: Click-Through Rate
+    Estimation for Rare Events in Online Advertising, Yahoo! Labs, 2010), with a prior that does not depend on the
+    corpus, so that a pair's rate stays when others come. Without a log it is the prior's mean, 0.05: nothing is known.
+
+    >>> [round(click_rate(*seen), 3) for seen in ((0, 0), (1, 1), (1_000, 500))]
+    [0.05, 0.095, 0.491]
+    """
+    return (clicks + PRIOR_CLICKS) / (impressions + PRIOR_IMPRESSIONS)

@@ -24,6 +24,7 @@ IMG2DATASET = [
 OURS = [
     *(PAIRS.field(name) for name in ("page_url", "source", "site", "strong")),
     LEDGER.field("class"),
+    *(PAIRS.field(name) for name in ("impressions", "clicks", "click_rate")),
     *(PAIRS.field(name) for name in ("licences", "digital_source", "ai_generated")),
     column("tier", pa.string(), "weak or strong"),
     LEDGER.field("base"),

@@ -92,7 +92,10 @@ CORPUS = pa.schema(
 FAMILIES: dict[str, pa.Schema] = {"text": TEXT, "image": IMAGE, "corpus": CORPUS}
 """What is stored together, in one file per shard under signals/<family>/, beside the key."""
 
-PAIR_SIGNALS: tuple[str, ...] = ("source", "site", "strong", "class", "digital_source", "ai_generated")
+PAIR_SIGNALS: tuple[str, ...] = (
+    *("source", "site", "strong", "class", "digital_source", "ai_generated"),
+    *("impressions", "clicks", "click_rate"),
+)
 """Columns of the pair itself that a recipe may name, as it names a signal."""
 
 

@@ -81,6 +81,8 @@ FOUND = pa.schema(
             pa.string(),
             "the class that the seeds file or the page's own section gives; '' when neither",
         ),
+        column("impressions", pa.int64(), "how often a click log's row says it was shown for the text; else 0"),
+        column("clicks", pa.int64(), "how often it was clicked then, at most the impressions; else 0"),
         column(
             "licences", pa.list_(pa.string()), "licences that the picture or its page states: URLs or words, sorted"
         ),
@@ -105,6 +107,14 @@ _PAIR = [
     column("site", pa.string(), "the origin of the seed that led to the page"),
     column("strong", pa.bool_(), "whether the site is a curated picture site"),
     column("class", pa.string(), "the class given by the source; '' when it gives none"),
+    column("impressions", pa.int64(), "how often the picture was shown for the text, by all click logs; 0 without one"),
+    column("clicks", pa.int64(), "how often it was clicked then; 0 without a click log"),
+    column(
+        "click_rate",
+        pa.float32(),
+        "(clicks + 1) / (impressions + 20): smoothed by a Beta(1, 19) prior; 0.05, its mean, without a click log",
+        good="high",
+    ),
 ]
 
 PAIRS = pa.schema(

@@ -104,6 +104,7 @@ def write_corpus(root: Path, planted: Sequence[Planted], recipe: Recipe | None =
         _write_ledger(corpus, pairs, shard_name(number), judged)
     _write_log(corpus, planted)
     unfetched = {"key": pair_key("https://a.example/404.jpg", "没有"), "outcome": "http_error", "strong": False}
+    unfetched |= {"impressions": 0, "clicks": 0, "click_rate": 0.05}
     row = {name: unfetched.get(name, "") for name in UNFETCHED.names}
     files.write_table(corpus.unfetched("00000"), pa.Table.from_pylist([row], UNFETCHED), "test", content="x")
     return corpus
@@ -131,6 +132,9 @@ def _write_pairs(corpus: Corpus, planted: Sequence[Planted], number: int) -> Non
                 "site": "https://pages.example.cn",
                 "strong": pair.tier == "strong",
                 "class": pair.class_,
+                "impressions": 0,
+                "clicks": 0,
+                "click_rate": 0.05,
                 "image_id": image_id,
                 "warc": warc,
                 "offset": places[pair.data],

@@ -50,7 +50,8 @@ class RawCrawl:
 
     def see(self, url: str, text: str, source: str = "alt", page: str = "http://a.example/1", **more: object) -> None:
         row = {"image_url": url, "text": text, "source": source, "page_url": page, "site": "http://a.example"}
-        self.found.append(row | {"strong": False, "class": "", "licences": [], "others": []} | more)
+        row |= {"strong": False, "class": "", "impressions": 0, "clicks": 0, "licences": [], "others": []}
+        self.found.append(row | more)
 
     def write(self) -> Corpus:
         for folder in ("images", "log", "found"):

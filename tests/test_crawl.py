@@ -61,8 +61,8 @@ def log(corpus: Path) -> dict[str, dict[str, Any]]:
 
 
 def found(corpus: Path) -> list[tuple[Any, ...]]:
-    """The rows of found without the lists at their end."""
-    return [tuple(row.values())[:7] for row in pq.read_table(corpus / "crawl" / "found").to_pylist()]
+    seen = ["image_url", "text", "source", "page_url", "site", "strong", "class"]
+    return [tuple(row.values()) for row in pq.read_table(corpus / "crawl" / "found", columns=seen).to_pylist()]
 
 
 def outcomes(corpus: Path, web: Web) -> dict[str, str]:
@@ -324,6 +324,29 @@ def test_sitemaps_are_followed_eleven_levels_deep(web: Web, tmp_path: Path) -> N
 def test_a_soft_404_is_no_sitemap(web: Web, tmp_path: Path) -> None:
     ended = run(web, tmp_path, {"/": page("x"), "/sitemap.xml": answer("<html><p>找不到</html>")}, {"sitemap": True})
     assert ended["/sitemap.xml"] == "bad_type"
+
+
+def test_what_is_shown_as_a_picture_and_is_a_page_of_the_site_is_read(web: Web, tmp_path: Path) -> None:
+    """<img src="./"> and <img src="/news/"> are common: no page is lost by whether it was shown or linked first.
+
+    A picture that is missing and answered with a page is none, whatever the status says.
+    """
+    answers: dict[str, Answer] = {
+        "/": page("<img src=/shown/ alt=展><img src=./ alt=本><img src=/gone.jpg alt=无>"),
+        "/shown/": page("<img src=/1.png alt=甲><a href=/next/>"),
+        "/next/": page("<img src=/shown/ alt=展>"),
+        "/gone.jpg": page("<p>找不到 <a href=/never/>"),
+        "/1.png": picture(1),
+    }
+    ends = run(web, tmp_path, answers)
+    assert {path: end for path, end in ends.items() if path != "/robots.txt"} == {
+        **{"/": "ok", "/shown/": "ok", "/next/": "ok", "/1.png": "ok", "/gone.jpg": "bad_type"},
+    }
+    assert {path for path, kind in kinds(tmp_path, web).items() if kind == "page"} == {"/", "/shown/", "/next/"}
+
+
+def kinds(corpus: Path, web: Web) -> dict[str, str]:
+    return {url.removeprefix(web.url("")): row["kind"] for url, row in log(corpus).items()}
 
 
 def test_a_link_to_a_picture_is_a_picture(web: Web, tmp_path: Path) -> None:

@@ -104,14 +104,14 @@ def test_a_url_waits_once(state: State) -> None:
     assert drained(frontier) == []
 
 
-def test_a_page_that_is_shown_as_a_picture_is_one(state: State) -> None:
+def test_what_is_linked_and_shown_is_a_page_in_either_order(state: State) -> None:
     frontier = Frontier(state, loopback())
     frontier.add("http://one.cn/a", PAGE, 1)
     frontier.add("http://one.cn/a", IMAGE, 1)
     frontier.add("http://one.cn/b", IMAGE, 1)
     frontier.add("http://one.cn/b", PAGE, 1)
-    assert job(frontier).kind is IMAGE
-    assert {row[0] for row in state.db.execute("SELECT kind FROM urls")} == {"image"}
+    assert job(frontier).kind is PAGE
+    assert {row[0] for row in state.db.execute("SELECT kind FROM urls")} == {"page"}
 
 
 def test_a_retry_goes_to_the_end(state: State) -> None:

@@ -14,9 +14,9 @@ from web import loopback
 
 from crawlers import store as store_module
 from crawlers.fetch import Fetched
+from crawlers.logged import log_row
 from crawlers.state import State
 from crawlers.store import IMAGES, PAGES, Store
-from crawlers.visit import log_row
 from schemas.errors import Damaged
 from schemas.outcome import Outcome, UrlKind
 from schemas.tables import FOUND, LOG
@@ -66,7 +66,8 @@ def row(url: str) -> dict[str, Any]:
 
 
 def found(number: int) -> tuple[Any, ...]:
-    return (f"http://a.cn/{number}.jpg", f"第{number}", "alt", "http://a.cn/", "http://a.cn", number % 2 == 0, "")
+    strong = number % 2 == 0
+    return (f"http://a.cn/{number}.jpg", f"第{number}", "alt", "http://a.cn/", "http://a.cn", strong, "", number, 0)
 
 
 @pytest.fixture

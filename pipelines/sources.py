@@ -1,0 +1,87 @@
+"""Where the pictures of a crawl come from: seeds, a list, archives, a search, or a click log; exactly one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from crawlers.archives import from_archives
+from crawlers.clicks import from_click_log
+from crawlers.crawl import crawl
+from crawlers.lists import from_list
+from crawlers.queries import from_queries
+from crawlers.searches import Search
+from pipelines import files
+from pipelines.crawl_options import CrawlOptions
+from schemas import seeds as seeds_file
+from schemas.errors import BadInput
+
+Crawl = Callable[..., dict[str, int]]
+"""crawl(corpus, settings, report, again=…): a source with all but where to and how; it can be pickled."""
+
+_ARCHIVES = (".warc", ".warc.gz", ".wat", ".wat.gz")
+_SOURCES = ("seeds", "url_list", "warc", "queries", "click_log")
+
+
+def chosen(options: CrawlOptions) -> Crawl:
+    """The crawl of the one source that is given. Raises BadInput for none, several, or one that cannot be."""
+    given = [name for name in _SOURCES if getattr(options, name)]
+    if len(given) != 1:
+        said = f"{' and '.join(map(_option, given))} together" if given else "no source"
+        raise BadInput(
+            f"{said}: give exactly one of {', '.join(map(_option, _SOURCES))}; one corpus may take several, in turn"
+        )
+    if options.search and not options.queries:
+        raise BadInput(f"--search {options.search}: it is asked for the queries of a file; give --queries FILE too")
+    if options.only_han and not options.warc:
+        raise BadInput("--only-han: it chooses among the pages of archives; give it with --warc")
+    if options.seeds:
+        return partial(crawl, seeds_file.load(options.seeds))
+    if options.url_list:
+        return partial(from_list, options.url_list, options.url_col, options.caption_col)
+    if options.warc:
+        paths = [path for given in options.warc for path in archives_of(given)]
+        return partial(from_archives, paths, opener=files.open_read, only_han=options.only_han)
+    if options.queries:
+        return partial(from_queries, options.queries, _search(options))
+    return partial(from_click_log, options.click_log or "")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _search(options: CrawlOptions) -> Search:
+    if not options.search:
+        raise BadInput("--queries: give --search URL-TEMPLATE too, as https://s.example/i?q={query}&page={page}")
+    return Search(
+        template=options.search,
+        first=options.first_page,
+        step=options.page_step,
+        most=options.max_results,
+        image_field=options.image_field,
+        page_field=options.page_field,
+    )
+
+
+def archives_of(path: str) -> list[str]:
+    """The WARC and WAT files that a word of `--warc` means: itself, or those in the folder, in order of name.
+
+    A remote folder ends in a slash. Local files come by their whole path, which is what a crawl remembers them by.
+    Raises BadInput where there is none.
+    """
+    if files.is_remote(path):
+        found = [files.join(path, name) for name in _named(path)] if path.endswith("/") else [path]
+        missing = [] if path.endswith("/") else [one for one in found if not files.exists(one)]
+    else:
+        whole = Path(path).resolve()
+        found = [str(whole / name) for name in _named(str(whole))] if whole.is_dir() else [str(whole)]
+        missing = [one for one in found if not Path(one).is_file()]
+    if missing or not found:
+        raise BadInput(f"--warc {path}: no such file, or a folder without {', '.join(_ARCHIVES)}")
+    return found
+
+
+def _named(folder: str) -> list[str]:
+    return [name for name in files.listing(folder) if name.endswith(_ARCHIVES)]
