@@ -39,6 +39,7 @@ class Settings:
     largest_image: int = 32 * 1024 * 1024  # beyond are scans and maps, not photos on a page
     redirects: int = 10  # browsers give up at 20, honest chains have three
     hosts: int = 64  # asked at once, one connection each
+    refused: tuple[str, ...] = ()  # directives of X-Robots-Tag that refuse a picture besides those of `consent`
     robots_age: float = 86_400.0  # RFC 9309 §2.4: rules are read anew after a day
     sitemaps: int = 500  # read of one site: 25 million URLs
     segment_bytes: int = 256 * 1024 * 1024  # of pictures in one WARC: the unit of retry of what follows

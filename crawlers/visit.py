@@ -11,7 +11,7 @@ from typing import Any
 from crawlers import media, pace, sitemap
 from crawlers.asked import Asked, AskedRobots
 from crawlers.charset import decode
-from crawlers.consent import Consent, meta_robots, x_robots
+from crawlers.consent import Consent, meta_robots, refusing, x_robots
 from crawlers.extract import Page, read_page
 from crawlers.fetch import Fetched, Fetcher, Want
 from crawlers.frontier import Frontier, Job
@@ -156,6 +156,7 @@ class Visitor:
 
     def _end_image(self, job: Job, fetched: Fetched, asked: Asked) -> None:
         consent = x_robots(fetched.header_values("x-robots-tag"), self._settings.agent)
+        consent = refusing(consent, self._settings.refused)
         outcome = Outcome.OK if consent.allowed else Outcome.OPTED_OUT
         place = self._keep(fetched, outcome, IMAGES)
         # A link that leads straight to a picture: it is one.

@@ -62,7 +62,10 @@ def _engine(name: str, workers: int) -> Any:
     return Engine(name, workers, _given.beam)
 
 
-@app.command(epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000")
+@app.command(
+    epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000; with --url-list,"
+    " img2dataset's flags, too: tuwen crawl --url-list x.parquet --output-folder out --image-size 256 …"
+)
 def crawl(
     out: Out,
     seeds: Seeds = None,
@@ -281,7 +284,14 @@ def main() -> None:
 
 
 def _run(words: list[str]) -> int:
+    from pipelines import img2dataset
+
     try:
+        if img2dataset.is_list_run(words):  # a command line that typer cannot read: Python Fire's
+            from pipelines.list_run import list_run
+
+            list_run(words[1:], _given.beam)
+            return 0
         return int(app(words, standalone_mode=False) or 0)
     except USAGE as error:
         command = error.ctx.command_path if error.ctx else "tuwen"

@@ -43,7 +43,9 @@ def crawl_sites(seeds: list[str], out: str, settings: Settings) -> dict[str, int
     return _said(counts)
 
 
-def crawl_list(url_list: str, url_col: str, caption_col: str | None, out: str, settings: Settings) -> dict[str, int]:
+def crawl_list(
+    url_list: str, url_col: str, caption_col: str | None, out: str, settings: Settings, input_format: str = ""
+) -> dict[str, int]:
     """Fetch the pictures of a list into OUT/crawl; returns and prints the number of URLs by kind and outcome."""
     from crawlers.lists import from_list
 
@@ -53,7 +55,7 @@ def crawl_list(url_list: str, url_col: str, caption_col: str | None, out: str, s
         def show(counts: Mapping[str, int]) -> None:
             bar.update(sum(counts.values()), counts)
 
-        counts = from_list(url_list, url_col, caption_col, Path(corpus.root), settings, show)
+        counts = from_list(url_list, url_col, caption_col, Path(corpus.root), settings, show, input_format)
     return _said(counts)
 
 
