@@ -54,6 +54,7 @@ Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; 
 USAGE: Any = typer.BadParameter.__mro__[1]
 
 _given = Arguments((), (), False)  # what `main` took from the command line beside typer's part
+_list_run: Any = None  # what img2dataset's flags ask for
 
 
 def _engine(name: str, workers: int) -> Any:
@@ -84,7 +85,10 @@ def crawl(
 
     settings = verb.settings(allow_address or [], max_pages, max_images, delay, agent, contact)
     if url_list:
-        verb.crawl_list(url_list, url_col, caption_col, out, settings)
+        from pipelines.img2dataset import ListRun
+        from pipelines.list_run import list_run
+
+        list_run(url_list, url_col, caption_col, out, settings, _list_run or ListRun(), _given.beam)
     else:
         verb.crawl_sites(seeds or [], out, settings)
 
@@ -284,14 +288,9 @@ def main() -> None:
 
 
 def _run(words: list[str]) -> int:
-    from pipelines import img2dataset
-
     try:
-        if img2dataset.is_list_run(words):  # a command line that typer cannot read: Python Fire's
-            from pipelines.list_run import list_run
-
-            list_run(words[1:], _given.beam)
-            return 0
+        if arguments.is_list_run(words):
+            words = _with_img2dataset(words)
         return int(app(words, standalone_mode=False) or 0)
     except USAGE as error:
         command = error.ctx.command_path if error.ctx else "tuwen"
@@ -308,6 +307,16 @@ def _run(words: list[str]) -> int:
         return 1
     except Exception as error:  # a fault of ours: still one line, and the way to the rest
         return _fail(f"{type(error).__name__}: {error}; this is a fault of tuwen: add --debug for the traceback", 1)
+
+
+def _with_img2dataset(words: list[str]) -> list[str]:
+    """Take img2dataset's flags, which typer cannot read, out of a command line; what they ask for is `_list_run`."""
+    global _list_run  # noqa: PLW0603 - as `_given`
+    from pipelines import img2dataset
+
+    ours = (name for parameter in typer.main.get_command(app).commands["crawl"].params for name in parameter.opts)  # type: ignore[attr-defined]
+    _list_run = img2dataset.read(words[1:], {name.lstrip("-").replace("-", "_") for name in ours})
+    return ["crawl", *_list_run.rest]
 
 
 def _fail(message: str, code: int) -> int:

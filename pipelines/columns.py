@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ def column(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
     """The values of one column as an array of its type; text becomes what the type says."""
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return pa.array([None if value is None else sound(str(value)) for value in values], kind)
-    read = {pa.int64(): int, pa.float64(): float, pa.bool_(): _TRUTHS.__getitem__}.get(kind)
+    reads: dict[pa.DataType, Callable[[str], Any]] = {pa.int64(): int, pa.float64(): float, pa.bool_(): _TRUTHS.get}
+    read = reads.get(kind)
     return pa.array(
         [(None if value in _NULLS else read(value)) if read and isinstance(value, str) else value for value in values],
         kind,

@@ -31,7 +31,7 @@ INTERPOLATIONS = {
 FORMATS = {"jpg": "jpeg", "png": "png", "webp": "webp"}
 
 Box = Sequence[float]
-"""Left, top, right and bottom of a part of a picture, each from 0 to 1 of its width or height as it lies in the file."""
+"""Left, top, right and bottom of a part of a picture, from 0 to 1 of its width or height as it lies in the file."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _blurred(image: Image.Image, boxes: Sequence[Box], orientation: int) -> Imag
     mask = Image.new("L", image.size, 0)
     longest = 0.0
     for box in boxes:
-        left, top, right, bottom = (part * side for part, side in zip(box, image.size * 2, strict=True))
+        left, top, right, bottom = (min(max(part, 0), 1) * side for part, side in zip(box, image.size * 2, strict=True))
         longer = max(right - left, bottom - top, 0.0)
         longest, margin = max(longest, longer), longer * _MARGIN
         corners = (left - margin, top - margin, right + margin, bottom + margin)

@@ -7,58 +7,63 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from schemas.errors import BadInput
 
-TEXT, WHOLE, NUMBER, SWITCH, WORDS, MANY = "text", "whole number", "number", "True or False", "list", "repeatable text"
-"""The kinds of flags: WORDS is one list of words, MANY a text that is given once for each value."""
+TEXT, WHOLE, NUMBER, SWITCH, WORDS = "text", "whole number", "number", "True or False", "list"
+"""The kinds of flags."""
 
 
-def parse(words: Sequence[str], known: Mapping[str, str]) -> dict[str, Any]:
-    """The flags of one command line by name, with underscores; `known` gives each one's kind.
+def parse(
+    words: Sequence[str], known: Mapping[str, str], others: Collection[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """The flags of one command line by name, with underscores, and the words that are left.
 
-    A value None means that the flag was set to None. The last of two equal flags counts, but for MANY.
-    Raises BadInput for a word that is no flag, an unknown flag (naming the nearest) or a value of another kind.
+    `known` gives each flag's kind; of `others`, which somebody else reads, the names come out with dashes. A value
+    None means that the flag was set to None. The last of two equal flags counts. Raises BadInput for a flag that is
+    neither (naming the nearest), or a value of another kind.
 
-    >>> parse(["--image_size=256", "--skip-reencode", "--columns", "[a,b]"],
-    ...       {"image_size": WHOLE, "skip_reencode": SWITCH, "columns": WORDS})
-    {'image_size': 256, 'skip_reencode': True, 'columns': ['a', 'b']}
+    >>> parse(["--image_size=256", "--skip-reencode", "--columns", "[a,b]", "--max_images", "9"],
+    ...       {"image_size": WHOLE, "skip_reencode": SWITCH, "columns": WORDS}, ["max_images"])
+    ({'image_size': 256, 'skip_reencode': True, 'columns': ['a', 'b']}, ['--max-images', '9'])
     """
     given: dict[str, Any] = {}
+    rest: list[str] = []
     left = list(words)
     while left:
         word = left.pop(0)
         if not word.startswith("--"):
-            raise BadInput(f"{word}: not a flag; a list is given as --url_list FILE, all else as --flag=value")
+            rest.append(word)
+            continue
         written, equals, text = word[2:].partition("=")
         name = written.replace("-", "_")
-        if name not in known and known.get(name.removeprefix("no")) == SWITCH and not equals:
+        if name in known:
+            if not equals:
+                text = _value(written, known[name], left)
+            given[name] = _of_kind(written, text, known[name])
+        elif name in others:
+            rest.append(f"--{name.replace('_', '-')}{equals}{text}")
+        elif known.get(name.removeprefix("no")) == SWITCH and not equals:
             given[name.removeprefix("no")] = False
-            continue
-        if name not in known:
-            raise BadInput(f"--{written}: no such flag{nearest(name, known)}")
-        if not equals:
-            if left and not left[0].startswith("--"):
-                text = left.pop(0)
-            elif known[name] == SWITCH:
-                text = "True"
-            else:
-                raise BadInput(f"--{written}: a value is missing; it takes a {known[name]}")
-        value = _of_kind(written, text, known[name])
-        given[name] = [*given.get(name, ()), value] if known[name] == MANY else value
-    return given
+        else:
+            raise BadInput(f"--{written}: no such flag{_nearest(name, [*known, *others])}")
+    return given, rest
 
 
-def nearest(name: str, known: Mapping[str, str]) -> str:
-    """A hint at the known flag that is most like a mistyped one, to be put behind a message.
+def _value(flag: str, kind: str, left: list[str]) -> str:
+    """The value that stands behind a flag, taken from what is left."""
+    if left and not left[0].startswith("--"):
+        return left.pop(0)
+    if kind == SWITCH:
+        return "True"
+    raise BadInput(f"--{flag}: a value is missing; it takes a {kind}")
 
-    >>> nearest("imagesize", {"image_size": WHOLE, "timeout": WHOLE})
-    '; did you mean --image_size?'
-    """
+
+def _nearest(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean --{close[0]}?" if close else "; see docs/url-lists.md for all of them"
+    return f"; did you mean --{close[0]}?" if close else "; docs/url-lists.md has all of them"
 
 
 def literal(text: str) -> Any:
@@ -91,7 +96,7 @@ def _of_kind(flag: str, text: str, kind: str) -> Any:
     value = literal(text)
     if value is None:
         return None
-    if kind in (TEXT, MANY):
+    if kind == TEXT:
         return value if isinstance(value, str) else text  # "7" is a column's name, too
     if kind == SWITCH and isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"  # `$FLAG` of a shell script, in its own spelling

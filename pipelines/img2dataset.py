@@ -5,30 +5,18 @@ Pure: words in, what is to be done out. docs/url-lists.md is the table of it for
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from crawlers.settings import Settings
 from pipelines import flags
-from pipelines.crawl import settings
 from pipelines.files import is_remote, join
 from pipelines.fit import Fit
-from pipelines.flags import MANY, NUMBER, SWITCH, TEXT, WHOLE, WORDS
+from pipelines.flags import NUMBER, SWITCH, TEXT, WHOLE, WORDS
 from pipelines.row_shard import HASHES, OUTCOME, RowShards
 from schemas.errors import BadInput
 
-OURS = {
-    "out": TEXT,
-    "allow_address": MANY,
-    "max_images": WHOLE,
-    "delay": NUMBER,
-    "agent": TEXT,
-    "contact": TEXT,
-    "workers": WHOLE,
-    "engine": TEXT,
-}
 FIT = {
     "image_size": WHOLE,
     "resize_mode": TEXT,
@@ -54,13 +42,15 @@ SAMPLES = {
     **FIT,
 }
 """The flags that say what is written; without an output folder nothing is, and they would be lost."""
-THEIRS = {
+KNOWN = {
     "url_list": TEXT,
     "output_folder": TEXT,
     "input_format": TEXT,
     "url_col": TEXT,
     "caption_col": TEXT,
     "processes_count": WHOLE,
+    "workers": WHOLE,
+    "engine": TEXT,
     "thread_count": WHOLE,
     "timeout": NUMBER,
     "retries": WHOLE,
@@ -75,10 +65,9 @@ THEIRS = {
     "disallowed_header_directives": WORDS,
     **SAMPLES,
 }
-KNOWN = {**THEIRS, **OURS}
 
 CORPUS = "_tuwen"  # in the output folder: img2dataset's readers look at its numbered files only
-RESERVED = frozenset(("url", "caption", "exif", *HASHES, *(field.name for field in OUTCOME)))
+RESERVED = frozenset(("url", "caption", "exif", *HASHES, *(one.name for one in OUTCOME)))
 REFUSED = ("noai", "noimageai", "noindex", "noimageindex")  # img2dataset's, all of them among ours
 
 _FORMATS = {
@@ -95,55 +84,53 @@ _MODES = {
 
 @dataclass(frozen=True)
 class ListRun:
-    """What one command asks for. `samples` is None where only a corpus is wanted; `notes` are for the user's eye."""
+    """What img2dataset's flags ask for beside the crawl. `samples` is None where only a corpus is wanted.
 
-    url_list: str
-    input_format: str
-    url_col: str
-    caption_col: str | None
-    out: str
-    settings: Settings
-    samples: RowShards | None
-    engine: str
-    workers: int
-    notes: tuple[str, ...]
-
-
-def is_list_run(words: Sequence[str]) -> bool:
-    """Whether a command line is `crawl` with a list or with img2dataset's output folder, in either spelling."""
-    names = {word[2:].partition("=")[0].replace("-", "_") for word in words[1:] if word.startswith("--")}
-    return words[:1] in (["crawl"], ("crawl",)) and bool(names & {"url_list", "output_folder"}) and "help" not in names
-
-
-def read(words: Sequence[str]) -> ListRun:
-    """Read the words after `crawl`. Raises BadInput with the way out for what is unknown, wrong or not done here.
-
-    >>> read(["--url_list=x.parquet", "--output_folder=out", "--url_col=URL", "--image_size=224"]).samples.fit.image_size
-    224
+    `rest` are the words that `tuwen crawl` reads itself, `changes` what differs from its settings then, and `notes`
+    are for the user's eye.
     """
-    given = flags.parse(words, KNOWN)
+
+    rest: tuple[str, ...] = ()
+    input_format: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    samples: RowShards | None = None
+    engine: str = "local"
+    workers: int = 1
+    notes: tuple[str, ...] = ()
+
+
+def read(words: Sequence[str], ours: Collection[str] = ()) -> ListRun:
+    """Read the words after `crawl`, whose own options are `ours`, with underscores.
+
+    Raises BadInput with the way out for what is unknown, wrong or not done here.
+
+    >>> read(["--url_list=x.parquet", "--output_folder=out", "--image_size=224"], ["out"]).rest
+    ('--url-list', 'x.parquet', '--url-col', 'url', '--out', 'out/_tuwen')
+    """
+    given, rest = flags.parse(words, KNOWN, ours)
     if not given.get("url_list"):
         raise BadInput("--url_list: missing; give a file or a folder of csv, tsv, json, jsonl, parquet or txt")
     _check_differences(given)
-    folder = given.get("output_folder") or ("" if given.get("out") else "images")  # img2dataset's default
-    if not folder:
-        lost = sorted(given.keys() & SAMPLES.keys())
-        if lost:
-            raise BadInput(
-                f"--{lost[0]}: a corpus keeps pictures as they came, and of a list its URLs and texts;"
-                " give --output_folder, or for a release see: tuwen pack --help"
-            )
-    if is_remote(folder) and not given.get("out"):
+    named = any(word.partition("=")[0] == "--out" for word in rest)
+    folder = given.get("output_folder") or ("" if named else "images")  # img2dataset's default
+    lost = sorted(given.keys() & SAMPLES.keys())
+    if lost and not folder:
+        raise BadInput(
+            f"--{lost[0]}: a corpus keeps pictures as they came, and of a list its URLs and texts;"
+            " give --output_folder, or for a release see: tuwen pack --help"
+        )
+    if is_remote(folder) and not named:
         raise BadInput(
             f"--output_folder {folder}: the crawl needs a local folder for its state; give --out CORPUS, too"
         )
+    rest += ["--url-list", given["url_list"], "--url-col", given.get("url_col") or "url"]
+    rest += ["--caption-col", given["caption_col"]] if given.get("caption_col") else []
+    rest += ["--agent", given["user_agent_token"]] if given.get("user_agent_token") else []
+    rest += [] if named else ["--out", join(folder, CORPUS)]
     return ListRun(
-        url_list=given["url_list"],
+        rest=tuple(rest),
         input_format=given.get("input_format") or "",
-        url_col=given.get("url_col") or "url",
-        caption_col=given.get("caption_col"),
-        out=given.get("out") or join(folder, CORPUS),
-        settings=_settings(given),
+        changes=_changes(given),
         samples=_samples(given, folder) if folder else None,
         engine=given.get("engine") or "local",
         workers=given.get("workers") or given.get("processes_count") or 1,
@@ -155,7 +142,7 @@ def _check_differences(given: dict[str, Any]) -> None:
     """Refuse what would not mean the same here."""
     output = given.get("output_format", "files")
     if output not in ("webdataset", "files"):
-        way = _FORMATS.get(str(output)) or f"use webdataset or files{_nearest(str(output), ['webdataset', 'files'])}"
+        way = _FORMATS.get(str(output)) or "use webdataset or files"
         raise BadInput(f"--output_format {output}: not written here; {way}")
     mode = given.get("incremental_mode", "incremental")
     if mode != "incremental":
@@ -168,8 +155,8 @@ def _check_differences(given: dict[str, Any]) -> None:
         )
     if given.get("extract_exif"):
         raise BadInput(
-            "--extract_exif: EXIF tells where and by whom a picture was taken, and is in no sample of ours; leave it out,"
-            " and read it from the originals in the corpus (crawl/images) where you have a right to"
+            "--extract_exif: EXIF tells where and by whom a picture was taken, and is in no sample of ours; leave it"
+            " out, and read it from the originals in the corpus (crawl/images) where you have a right to"
         )
     directives = given.get("disallowed_header_directives", REFUSED)
     if not directives:
@@ -181,20 +168,8 @@ def _check_differences(given: dict[str, Any]) -> None:
         raise BadInput("--bbox_col: nothing can be blurred with --disable_all_reencoding; leave out one of the two")
 
 
-def _settings(given: dict[str, Any]) -> Settings:
-    """How the crawl behaves."""
-    if given.get("user_agent_token") and given.get("agent"):
-        raise BadInput("--agent: --user_agent_token is the same; give one of the two")
-    token = given.get("agent") or given.get("user_agent_token") or Settings.agent
-    delay = given.get("delay")
-    base = settings(
-        given.get("allow_address") or [],
-        None,
-        given.get("max_images"),
-        Settings.delay if delay is None else float(delay),
-        token,
-        given.get("contact"),
-    )
+def _changes(given: dict[str, Any]) -> dict[str, Any]:
+    """How the crawl behaves otherwise than it would."""
     changes: dict[str, Any] = {}
     if (seconds := given.get("timeout")) is not None:
         _at_least("timeout", seconds, 0.001)
@@ -206,8 +181,9 @@ def _settings(given: dict[str, Any]) -> Settings:
     if (threads := given.get("thread_count")) is not None:
         _at_least("thread_count", threads, 1)
         changes["hosts"] = threads
-    directives = given.get("disallowed_header_directives") or ()
-    return replace(base, refused=tuple(sorted({one.strip().lower() for one in directives})), **changes)
+    if directives := given.get("disallowed_header_directives"):
+        changes["refused"] = tuple(sorted({one.strip().lower() for one in directives}))
+    return changes
 
 
 def _samples(given: dict[str, Any], folder: str) -> RowShards:
@@ -261,8 +237,3 @@ def _notes(given: dict[str, Any]) -> list[str]:
 def _at_least(flag: str, value: float, least: float) -> None:
     if not value >= least:
         raise BadInput(f"--{flag} {value}: use {least:g} or more")
-
-
-def _nearest(word: str, choices: list[str]) -> str:
-    close = difflib.get_close_matches(word, choices, n=1)
-    return f"; did you mean {close[0]}?" if close else ""

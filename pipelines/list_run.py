@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
 
-from pipelines import img2dataset
+from crawlers.settings import Settings
 from pipelines.corpus import Corpus
 from pipelines.crawl import crawl_list
 from pipelines.engine import Engine
+from pipelines.img2dataset import ListRun
 from pipelines.listed import write_samples
 from pipelines.progress import summary
 
 
-def list_run(words: Sequence[str], beam_args: tuple[str, ...] = ()) -> None:
-    """Do what the words after `crawl` ask for; goes on where it stopped, and does nothing the second time."""
-    wanted = img2dataset.read(words)
+def list_run(
+    url_list: str,
+    url_col: str,
+    caption_col: str | None,
+    out: str,
+    settings: Settings,
+    wanted: ListRun,
+    beam_args: tuple[str, ...] = (),
+) -> None:
+    """Fetch the pictures of a list into OUT and write the samples that are wanted; goes on where it stopped.
+
+    Does nothing the second time. Raises what `crawl_list` and `write_samples` do.
+    """
     for note in wanted.notes:
         print(f"tuwen: {note}", file=sys.stderr)
-    crawl_list(wanted.url_list, wanted.url_col, wanted.caption_col, wanted.out, wanted.settings, wanted.input_format)
+    settings = replace(settings, **wanted.changes)
+    crawl_list(url_list, url_col, caption_col, out, settings, wanted.input_format)
     if wanted.samples is not None:
         engine = Engine(wanted.engine, wanted.workers, beam_args)
-        counts = write_samples(wanted.url_list, wanted.input_format, Corpus(wanted.out), wanted.samples, engine)
+        counts = write_samples(url_list, wanted.input_format, Corpus(out), wanted.samples, engine)
         print(f"samples: {summary(counts) or 'none'}")

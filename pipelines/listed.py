@@ -120,7 +120,7 @@ def _columns(rows: list[tuple[Any, ...]], wanted: list[Wanted], schema: pa.Schem
 
 
 def join_log(work: Path, corpus: Corpus) -> None:
-    """Write fetched.parquet: for each row of the list, in order, the log's rows of its URL, the one that counts last."""
+    """Write fetched.parquet: for each row of the list, in order, the log of its URL, the one that counts last."""
     logs = [corpus.crawl("log", name) for name in files.listing(corpus.crawl("log"), ".parquet")]
     with duckdb.connect() as database:
         database.execute(f"SET memory_limit = '{_MEMORY}'")

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -48,7 +48,7 @@ class RowShards:
     bbox_col: str | None = None
     compute_hash: str | None = "sha256"
     verify_hash_col: str | None = None  # the column that holds the hash, of the kind that is computed
-    fit: Fit = Fit()
+    fit: Fit = field(default_factory=Fit)
     per_shard: int = 10_000
     digits: int = 5  # of a shard's name
     loose: bool = False  # files in a folder instead of a tar
@@ -68,7 +68,7 @@ class RowShards:
 
     def schema(self, listed: pa.Schema) -> pa.Schema:
         """The columns of a shard's Parquet, from those of its part of the list."""
-        schema = pa.schema([*(field.remove_metadata().with_nullable(True) for field in listed), *OUTCOME])
+        schema = pa.schema([*(one.remove_metadata().with_nullable(True) for one in listed), *OUTCOME])
         if self.compute_hash and self.compute_hash not in schema.names:
             schema = schema.append(pa.field(self.compute_hash, pa.string()))
         return schema
@@ -204,7 +204,7 @@ def _members(number: int, shards: RowShards) -> Iterator[Add]:
 
 def _sample(add: Add, key: str, row: Row, fetch: Row, corpus: Corpus, shards: RowShards) -> Row:
     """Add one row's picture, if it came and fits; returns its row of the Parquet."""
-    sample: Row = {**row, **dict.fromkeys(field.name for field in OUTCOME), "key": key, "status": NOT_DOWNLOADED}
+    sample: Row = {**row, **dict.fromkeys(one.name for one in OUTCOME), "key": key, "status": NOT_DOWNLOADED}
     expected = sample.get(shards.compute_hash or "") if shards.verify_hash_col else None
     if shards.compute_hash:
         sample[shards.compute_hash] = None
