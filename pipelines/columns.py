@@ -38,7 +38,11 @@ def column(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
     """The values of one column as an array of its type; text becomes what the type says."""
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return pa.array([None if value is None else sound(str(value)) for value in values], kind)
-    reads: dict[pa.DataType, Callable[[str], Any]] = {pa.int64(): int, pa.float64(): float, pa.bool_(): _TRUTHS.get}
+    reads: dict[pa.DataType, Callable[[str], Any]] = {
+        pa.int64(): int,
+        pa.float64(): float,
+        pa.bool_(): _TRUTHS.__getitem__,
+    }
     read = reads.get(kind)
     return pa.array(
         [(None if value in _NULLS else read(value)) if read and isinstance(value, str) else value for value in values],
@@ -79,7 +83,7 @@ def _of_text(values: Sequence[str | None]) -> pa.DataType:
 
 def _of_values(values: Sequence[Any]) -> pa.DataType:
     try:
-        return pa.infer_type(values)
+        return pa.array(values).type
     except (pa.ArrowException, UnicodeError):
         return pa.string()
 

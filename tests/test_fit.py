@@ -196,7 +196,13 @@ def test_a_box_survives_no_shortcut() -> None:
 
 
 def test_hostile_boxes_do_not_raise() -> None:
-    for box in ([1.0, 1.0, 0.0, 0.0], [-5.0, -5.0, 9.0, 9.0], [0.5, 0.5, 0.5, 0.5], [2.0, 2.0, 3.0, 3.0], [-1e300, 0, 1e300, 1]):
+    for box in (
+        [1.0, 1.0, 0.0, 0.0],
+        [-5.0, -5.0, 9.0, 9.0],
+        [0.5, 0.5, 0.5, 0.5],
+        [2.0, 2.0, 3.0, 3.0],
+        [-1e300, 0, 1e300, 1],
+    ):
         assert not fitted(file(40, 30), Fit(image_size=16), [box]).error
 
 

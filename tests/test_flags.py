@@ -199,11 +199,11 @@ def test_our_own_flags_go_with_theirs() -> None:
 
 
 def test_with_only_a_corpus_no_samples_are_written() -> None:
-    run = img2dataset.read("--url-list a.csv --caption-col text --out c --timeout 5".split(), OURS)
+    run = img2dataset.read(["--url-list", "a.csv", "--caption-col", "text", "--out", "c", "--timeout", "5"], OURS)
     assert run.samples is None
     assert run.rest == ("--out", "c", "--url-list", "a.csv", "--url-col", "url", "--caption-col", "text")
-    with pytest.raises(BadInput, match="--image_size.*--output_folder"):
-        img2dataset.read("--url-list a.csv --out c --image-size 256".split(), OURS)
+    with pytest.raises(BadInput, match=r"--image_size.*--output_folder"):
+        img2dataset.read(["--url-list", "a.csv", "--out", "c", "--image-size", "256"], OURS)
 
 
 def test_directives_are_added() -> None:
