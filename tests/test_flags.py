@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -263,3 +264,9 @@ def test_settings_take_the_changes() -> None:
     """The names are those of the crawl's settings, or `replace` would fail."""
     changes = img2dataset.read(["--url_list=a", "--timeout=9", "--retries=0", "--thread_count=8"], OURS).changes
     assert Settings(**changes).attempts == 1
+
+
+def test_every_flag_stands_in_the_documentation() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "url-lists.md").read_text("utf-8")
+    for name in img2dataset.KNOWN:
+        assert f"`{name}`" in page or f"`--{name}`" in page, name
