@@ -30,6 +30,7 @@ from pipelines.engine import Engine, run
 from pipelines.progress import while_running
 from pipelines.row_shard import NOT_DOWNLOADED, NOT_RESIZED, SUCCESS, Row, RowShards, is_whole, write_row_shard
 from schemas.errors import BadInput, Damaged
+from schemas.outcome import Outcome, UrlKind
 
 _MEMORY = "2GB"  # of the join, before it spills: what a laptop has to spare
 _ROW_GROUP = 16_384  # rows of the joined file that are read at once: about a shard
@@ -128,9 +129,9 @@ def join_log(work: Path, corpus: Corpus) -> None:
         database.register("log", dataset.dataset(logs, format="parquet"))
         database.register("listed", dataset.dataset(str(work / "asked.parquet"), format="parquet"))
         database.execute(
-            "COPY (SELECT shard, row, asked, outcome, status, evidence, sha256, warc, body_offset, bytes, started,"
-            " seconds FROM listed LEFT JOIN (SELECT * FROM log WHERE kind = 'image') AS image ON asked = image.url"
-            " ORDER BY shard, row, outcome = 'ok', round)"
+            "COPY (SELECT shard, row, asked, kind, outcome, status, evidence, sha256, warc, body_offset, bytes,"
+            " started, seconds FROM listed LEFT JOIN log ON asked = log.url"
+            " ORDER BY shard, row, kind = 'image' AND outcome = 'ok', round)"
             f" TO {_literal(work / 'fetched.parquet')} (FORMAT parquet, ROW_GROUP_SIZE {_ROW_GROUP})"
         )
 
@@ -147,11 +148,13 @@ def write_one(number: int, work: str, corpus: Corpus, shards: RowShards) -> None
 def _fetch(row: Mapping[str, Any]) -> Row:
     if row["outcome"] is None:
         raise Damaged(f"{row['asked']}: in the list, but no outcome in crawl/log; a log file is missing, crawl again")
+    came_as_else = row["outcome"] == Outcome.OK and row["kind"] != UrlKind.IMAGE  # in a corpus that was crawled, too
     return {
+        "outcome": str(Outcome.BAD_TYPE) if came_as_else else row["outcome"],
         "image_id": row["sha256"],
         "offset": row["body_offset"],
         "length": row["bytes"],
-        **{name: row[name] for name in ("outcome", "status", "evidence", "warc", "started", "seconds")},
+        **{name: row[name] for name in ("status", "evidence", "warc", "started", "seconds")},
     }
 
 

@@ -7,8 +7,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
-import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -21,13 +19,18 @@ import pytest
 from PIL import Image
 from web import Web, answer, loopback, serving
 
+from crawlers.crawl import crawl
 from crawlers.rows import Wanted
 from pipelines import cli, img2dataset
 from pipelines.columns import column_types
+from pipelines.corpus import Corpus
+from pipelines.engine import Engine
 from pipelines.list_run import list_run
+from pipelines.listed import write_samples
 from pipelines.row_shard import message
 from schemas.errors import BadInput, Damaged
 from schemas.outcome import Outcome
+from schemas.seeds import Site
 
 
 def file(width: int, height: int, kind: str = "JPEG", **options: Any) -> bytes:
@@ -248,6 +251,8 @@ def test_what_is_missing_is_written_again(web: Web, tmp_path: Path) -> None:
     listed, out = write_list(tmp_path / "a.parquet", web), tmp_path / "out"
     run(listed, out, *LAION, "--number_sample_per_shard=4")
     written = outputs(out)
+    (out / "_tuwen" / "rows" / "done").mkdir(parents=True)  # as a kill leaves it
+    (out / "_tuwen" / "rows" / "7.parquet").write_text("cut")
     (out / "00001.tar").unlink()
     (out / "00002_stats.json").write_text("{}")
     kept = (out / "00000.tar").stat().st_mtime_ns
@@ -356,7 +361,28 @@ def test_another_tools_shards_are_left_alone(web: Web, tmp_path: Path) -> None:
     assert pq.read_table(out / "00000.parquet").num_rows == 1
 
 
-def test_a_lost_log_and_altered_pictures_are_damage(web: Web, tmp_path: Path) -> None:
+def test_a_corpus_of_seeds_takes_a_list_in(web: Web, tmp_path: Path) -> None:
+    """A URL of the list that the crawl met as a page is no picture."""
+    web.answers["/"] = answer('<img src="/a.jpg" alt="一">')
+    crawl([Site(web.url("/"))], tmp_path / "corpus", loopback())
+    listed = write_list(tmp_path / "a.parquet", web, ["/", "/a.jpg", "/b.png"])
+    run(listed, tmp_path / "out", *LAION, "--out", str(tmp_path / "corpus"))
+    assert [row["error_message"] for row in rows(tmp_path / "out")] == ["Image decoding error", None, None]
+
+
+def test_a_log_that_is_lost_is_damage(web: Web, tmp_path: Path) -> None:
+    listed, out = write_list(tmp_path / "a.parquet", web), tmp_path / "out"
+    run(listed, out, *LAION)
+    log = next((out / "_tuwen" / "crawl" / "log").glob("*.parquet"))
+    table = pq.read_table(log)
+    pq.write_table(table.slice(0, table.num_rows - 3), log)
+    wanted = img2dataset.read(["--url_list", str(listed), "--output_folder", str(out), *LAION])
+    assert wanted.samples is not None
+    with pytest.raises(Damaged, match="no outcome in crawl/log"):
+        write_samples(str(listed), "", Corpus(str(out / "_tuwen")), wanted.samples, Engine())
+
+
+def test_altered_pictures_are_damage(web: Web, tmp_path: Path) -> None:
     listed, out = write_list(tmp_path / "a.parquet", web), tmp_path / "out"
     run(listed, out, *LAION)
     (out / "00000.tar").unlink()
@@ -378,27 +404,43 @@ def test_opt_outs_name_their_signal() -> None:
     assert message("opted_out", 200, evidence) == "opted_out: tdmrep says no"
 
 
-def test_the_command_itself(web: Web, tmp_path: Path) -> None:
-    """The whole line as typed, with a note, a result, and exit codes."""
-    listed = write_list(tmp_path / "a.parquet", web)
+def tuwen(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
+    """The command line in this process; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["tuwen", *words])
+    monkeypatch.setattr(cli, "_given", cli._given)  # restored afterwards, as is the next
+    monkeypatch.setattr(cli, "_list_run", None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code
+
+
+def test_the_command_itself(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole line as typed, with a note and a result; and without an output folder, a corpus alone."""
+    monkeypatch.chdir(tmp_path)
+    listed = str(write_list(tmp_path / "a.parquet", web))
     line = [*LAION[:3], "--image_size", "32", "--enable_wandb", "True", "--thread_count", "8", "--delay=0"]
-    line += ["--allow_address", "127.0.0.1/32", "--url_list", str(listed), "--output_folder", "out", "--retries=0"]
-    root = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    command = [sys.executable, "-m", "pipelines.cli", "crawl", *line]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=root, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "samples: success 5, failed_to_download 3, failed_to_resize 1"
-    assert "--enable_wandb: nothing is sent anywhere" in done.stderr
+    line += ["--allow_address", "127.0.0.1/32", "--url_list", listed, "--output_folder", "out", "--retries=0"]
+    assert tuwen(monkeypatch, "crawl", *line) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "samples: success 5, failed_to_download 3, failed_to_resize 1"
+    assert "--enable_wandb: nothing is sent anywhere" in said.err
     assert len(rows(tmp_path / "out")) == 9
+    ours = ["--url-list", listed, "--url-col", "URL", "--caption-col", "TEXT", "--out", "corpus", "--delay", "0"]
+    assert tuwen(monkeypatch, "crawl", *ours, "--allow-address", "127.0.0.1/32") == 0
+    assert "samples" not in capsys.readouterr().out and (tmp_path / "corpus" / "crawl" / "found").exists()
 
 
-def test_a_wrong_flag_is_one_line_and_code_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_wrong_flag_is_one_line_and_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["crawl", "--url_list", "a.csv", "--output_folder", str(tmp_path / "out")]
     for flag, said in (
         ("--imagesize=7", "--imagesize: no such flag; did you mean --image_size?"),
         ("--max_imges=7", "--max_imges: no such flag; did you mean --max_images?"),
     ):
-        assert cli._run([*words, flag]) == 2
+        assert tuwen(monkeypatch, *words, flag) == 2
         assert capsys.readouterr() == ("", f"tuwen: {said}\n")
-    assert cli._run([*words, "stray"]) == 2
+    assert tuwen(monkeypatch, *words, "stray") == 2
     assert not (tmp_path / "out").exists()
