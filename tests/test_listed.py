@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import importlib
 import io
 import json
+import os
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from crawls import RawCrawl
 from PIL import Image
 from web import Web, answer, loopback, serving
 
@@ -27,7 +30,7 @@ from pipelines.corpus import Corpus
 from pipelines.engine import Engine
 from pipelines.list_run import list_run
 from pipelines.listed import write_samples
-from pipelines.row_shard import message
+from pipelines.row_shard import RowShards, message
 from schemas.errors import BadInput, Damaged
 from schemas.outcome import Outcome
 from schemas.seeds import Site
@@ -359,6 +362,40 @@ def test_another_tools_shards_are_left_alone(web: Web, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="none of ours"):
         run(write_list(tmp_path / "a.parquet", web), out, *LAION)
     assert pq.read_table(out / "00000.parquet").num_rows == 1
+
+
+def test_the_last_good_fetch_counts(tmp_path: Path) -> None:
+    """Of the rounds of a crawl, as `pair` has it: whatever came once is there."""
+    raw = RawCrawl(tmp_path / "corpus")
+    urls = [f"http://i.example/{number}.png" for number in range(3)]
+    raw.fetch(urls[0], None, "timeout", round_=2)
+    raw.fetch(urls[0], FILES["/a.jpg"], round_=1)
+    raw.fetch(urls[0], FILES["/b.png"], round_=0)
+    raw.fetch(urls[1], None, "timeout", round_=0)
+    raw.fetch(urls[1], FILES["/b.png"], round_=1, warc=1)
+    raw.fetch(urls[2], None, "dns", round_=1)
+    raw.fetch(urls[2], None, "timeout", round_=0)
+    corpus, listed = raw.write(), tmp_path / "a.txt"
+    listed.write_text("\n".join(urls))
+    write_samples(str(listed), "", corpus, RowShards(folder=str(tmp_path / "out")), Engine())
+    written = rows(tmp_path / "out")
+    assert [row["original_width"] for row in written] == [60, 10, None]
+    assert written[2]["error_message"] == "dns: the name has no address"
+
+
+@pytest.mark.clip
+def test_webdataset_reads_the_tars(web: Web, tmp_path: Path) -> None:
+    name = "webdataset"
+    webdataset: Any = importlib.import_module(name) if os.environ.get("CI") else pytest.importorskip(name)
+    out = tmp_path / "out"
+    run(write_list(tmp_path / "a.parquet", web), out, *LAION, "--number_sample_per_shard=4")
+    tars = [str(path) for path in sorted(out.glob("*.tar"))]
+    samples = list(webdataset.WebDataset(tars, shardshuffle=False, empty_check=False).decode("pil"))
+    good = [row for row in rows(out) if row["status"] == "success"]
+    assert [sample["__key__"] for sample in samples] == [row["key"] for row in good]
+    assert [sample["json"] for sample in samples] == good
+    assert [sample["txt"] for sample in samples] == [row["caption"] or "" for row in good]
+    assert {sample["jpg"].size for sample in samples} == {(32, 32)}
 
 
 def test_a_corpus_of_seeds_takes_a_list_in(web: Web, tmp_path: Path) -> None:
