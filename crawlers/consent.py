@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 # Each of these means: not into an image-text corpus.
 _REFUSALS = ("noindex", "none", "noimageindex", "noai", "noimageai", "noml")
@@ -65,16 +65,6 @@ def meta_robots(metas: Iterable[tuple[str, str]], agent: str) -> Consent:
         if (directive := " ".join(part.lower().split()))
     ]
     return _consent("meta-robots", said)
-
-
-def refusing(consent: Consent, directives: Collection[str]) -> Consent:
-    """The same signal, where these directives of it refuse, too. They can only add to what refuses.
-
-    >>> refusing(Consent("x-robots-tag", ("nosnippet",)), ["nosnippet"]).decided
-    'nosnippet'
-    """
-    decided = next((one for one in consent.said if one in directives), "")
-    return consent if consent.decided else replace(consent, decided=decided)
 
 
 def _parted(part: str) -> tuple[str, str | None]:

@@ -11,10 +11,11 @@ from typing import Any
 from crawlers import media, pace, sitemap
 from crawlers.asked import Asked, AskedRobots
 from crawlers.charset import decode
-from crawlers.consent import Consent, meta_robots, refusing, x_robots
+from crawlers.consent import Consent, meta_robots, x_robots
 from crawlers.extract import Page, read_page
 from crawlers.fetch import Fetched, Fetcher, Want
 from crawlers.frontier import Frontier, Job
+from crawlers.refusing import refusing
 from crawlers.robots import LARGEST, REDIRECTS, robots_url
 from crawlers.settings import Settings
 from crawlers.store import IMAGES, PAGES, Place, Store

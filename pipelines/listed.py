@@ -19,7 +19,6 @@ import apache_beam as beam
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import dataset
 
 from crawlers.lists import asked_as
 from crawlers.rows import Wanted, format_of, list_files, records
@@ -33,6 +32,7 @@ from schemas.errors import BadInput, Damaged
 from schemas.outcome import Outcome, UrlKind
 
 _MEMORY = "2GB"  # of the join, before it spills: what a laptop has to spare
+_THREADS = 4  # of the join: each wants some memory of its own
 _ROW_GROUP = 16_384  # rows of the joined file that are read at once: about a shard
 _ASKED = pa.schema([("shard", pa.int32()), ("row", pa.int32()), ("asked", pa.string())])
 
@@ -126,11 +126,12 @@ def join_log(work: Path, corpus: Corpus) -> None:
     with duckdb.connect() as database:
         database.execute(f"SET memory_limit = '{_MEMORY}'")
         database.execute(f"SET temp_directory = {_literal(work / 'spill')}")
-        database.register("log", dataset.dataset(logs, format="parquet"))
-        database.register("listed", dataset.dataset(str(work / "asked.parquet"), format="parquet"))
+        database.execute(f"SET threads = {_THREADS}")
         database.execute(
             "COPY (SELECT shard, row, asked, kind, outcome, status, evidence, sha256, warc, body_offset, bytes,"
-            " started, seconds FROM listed LEFT JOIN log ON asked = log.url"
+            " started, seconds"
+            f" FROM read_parquet({_pattern(work / 'asked.parquet')})"
+            f" LEFT JOIN read_parquet([{', '.join(map(_pattern, logs))}]) AS log ON asked = log.url"
             " ORDER BY shard, row, kind = 'image' AND outcome = 'ok', round)"
             f" TO {_literal(work / 'fetched.parquet')} (FORMAT parquet, ROW_GROUP_SIZE {_ROW_GROUP})"
         )
@@ -197,6 +198,11 @@ def _tally(count: int, shards: RowShards) -> Counter[str]:
             {SUCCESS: stats["successes"], **{name: stats[name] for name in (NOT_DOWNLOADED, NOT_RESIZED)}}
         )
     return samples
+
+
+def _pattern(path: str | Path) -> str:
+    """A path as SQL writes it where a pattern may stand: this one file."""
+    return _literal(re.sub(r"[*?[]", r"[\g<0>]", str(path)))
 
 
 def _literal(path: str | Path) -> str:
