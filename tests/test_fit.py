@@ -127,6 +127,7 @@ def test_skip_reencode_keeps_the_pixels_and_cuts_the_metadata() -> None:
 def test_skip_reencode_does_not_skip_what_has_to_be_done(data: bytes, fit: Fit) -> None:
     made = fitted(data, fit)
     assert opened(made.data).format == "JPEG" and made.data != data
+    assert opened(made.data).size == (made.width, made.height)
 
 
 def test_turned_pictures_stand_upright() -> None:
