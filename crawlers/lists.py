@@ -11,12 +11,11 @@ from crawlers.crawl import Report, opened, run
 from crawlers.extract import clean
 from crawlers.frontier import Frontier
 from crawlers.named import name_picture
-from crawlers.rows import rows
+from crawlers.rows import list_files, rows
 from crawlers.settings import Settings
 from crawlers.state import State
 from crawlers.store import Store
 from crawlers.urls import origin
-from schemas.errors import BadInput
 from schemas.pair import NO_CLICKS, TextSource
 
 _BETWEEN_CHECKPOINTS = 10_000  # rows taken in: a second's work
@@ -31,6 +30,7 @@ def from_list(
     report: Report | None = None,
     *,
     again: bool = False,
+    input_format: str = "",
 ) -> dict[str, int]:
     """Fetch the pictures of a list into `corpus`/crawl, or go on; each row is a row of found, with source `list`.
 
@@ -38,10 +38,9 @@ def from_list(
     reports and raises is as for `crawlers.crawl.crawl`; besides, BadInput for a list that cannot be read.
     """
     path = Path(url_list)
-    if not path.exists():
-        raise BadInput(f"--url-list {path}: no such file")
+    list_files(path, input_format)  # what cannot be read shows before a corpus is made
     with opened(corpus, settings) as (frontier, store, state):
-        _take_in(rows(path, url_col, caption_col), f"list {path.resolve()}", frontier, store, state)
+        _take_in(rows(path, url_col, caption_col, input_format), f"list {path.resolve()}", frontier, store, state)
         while frontier.begin([], again=again):
             again = False
             run(frontier, store, state, settings, report)

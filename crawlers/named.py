@@ -11,13 +11,23 @@ from crawlers.urls import LONGEST, fetchable
 from schemas.outcome import Outcome, UrlKind
 
 
+def asked_as(written: str) -> tuple[str, bool]:
+    """The URL under which a row of a list stands in found and in the log, and whether it can be asked for at all.
+
+    >>> asked_as(" HTTP://Example.com/a b.jpg")
+    ('http://example.com/a%20b.jpg', True)
+    >>> asked_as("not a url")
+    ('not a url', False)
+    """
+    url = fetchable("about:blank", written.strip())
+    return (url, True) if url is not None else (clean(written)[:LONGEST], False)
+
+
 def name_picture(written: str, frontier: Frontier, store: Store, now: float) -> str:
     """Let a picture wait; its URL, also where that is none to fetch, which has its outcome at once."""
-    url = fetchable("about:blank", written.strip())
-    if url is not None:
+    url, fit = asked_as(written)
+    if fit:
         frontier.add(url, UrlKind.IMAGE, NO_SITE)
-        return url
-    url = clean(written)[:LONGEST]
-    if frontier.refuse(url, UrlKind.IMAGE, Outcome.BAD_URL):
+    elif frontier.refuse(url, UrlKind.IMAGE, Outcome.BAD_URL):
         store.log(log_row(url, UrlKind.IMAGE, Outcome.BAD_URL, frontier.round, now))
     return url

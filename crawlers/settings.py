@@ -46,6 +46,7 @@ class Settings:
     largest_image: int = 32 * 1024 * 1024  # beyond are scans and maps, not photos on a page
     redirects: int = 10  # browsers give up at 20, honest chains have three
     hosts: int = 64  # asked at once, one connection each
+    refused: tuple[str, ...] = ()  # directives of X-Robots-Tag that refuse a picture besides those of `consent`
     robots_age: float = 86_400.0  # RFC 9309 §2.4: rules, and what else is asked of an origin, are read anew after a day
     robots_later: tuple[float, ...] = (30.0, 120.0)  # rules that could not be read are asked for again: after a restart
     ignore: tuple[tuple[str, str], ...] = ()  # signals that do not count, each with the reason why

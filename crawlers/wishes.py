@@ -13,6 +13,7 @@ from crawlers.extract import Page
 from crawlers.fetch import Fetched
 from crawlers.groups import Line
 from crawlers.recent import Recent
+from crawlers.refusing import refusing
 from crawlers.robots import robots_url
 from crawlers.settings import Settings
 from crawlers.state import State
@@ -149,7 +150,7 @@ class Wishes:
         """What the headers of an answer say of its use."""
         values = fetched.header_values
         return (
-            x_robots(values("x-robots-tag"), self._settings.agent, fetched.started),
+            refusing(x_robots(values("x-robots-tag"), self._settings.agent, fetched.started), self._settings.refused),
             tdmrep.tdm_header(values("tdm-reservation"), values("tdm-policy")),
             aipref.content_usage(values("content-usage")),
             aipref.content_signal(values("content-signal")),

@@ -48,3 +48,13 @@ def _spread(words: list[str]) -> list[str]:
             positionals += 1  # the verb itself is the first
         spread.append(word)
     return spread
+
+
+def is_list_run(words: list[str]) -> bool:
+    """Whether a command line crawls a list, in img2dataset's spelling or ours, and does not ask for help.
+
+    >>> is_list_run(["crawl", "--url_list=x.csv"]), is_list_run(["crawl", "--seeds", "https://example.cn/"])
+    (True, False)
+    """
+    names = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("-")}
+    return words[:1] == ["crawl"] and bool(names & {"--url-list", "--output-folder"}) and not names & {"-h", "--help"}

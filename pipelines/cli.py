@@ -46,6 +46,7 @@ _STOPPED = 130  # what a shell says of Ctrl-C; typer turns the exception into it
 USAGE: Any = typer.BadParameter.__mro__[1]
 
 _given = Arguments((), (), False)  # what `main` took from the command line beside typer's part
+_list_run: Any = None  # what img2dataset's flags ask for
 
 
 def _engine(name: str, workers: int) -> Any:
@@ -57,8 +58,9 @@ def _engine(name: str, workers: int) -> Any:
 
 
 @app.command(
-    epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000,"
-    " and while it runs: tuwen crawl --status corpus"
+    epilog="Examples: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000;"
+    " while it runs: tuwen crawl --status corpus;"
+    " with img2dataset's flags: tuwen crawl --url-list x.parquet --output-folder out --image-size 256"
 )
 @takes(CrawlOptions)
 def crawl(
@@ -78,6 +80,11 @@ def crawl(
         from pipelines import explain as explained
 
         explained.show(explain, options.settings(), options.out)
+    elif options.url_list:
+        from pipelines.img2dataset import ListRun
+        from pipelines.list_run import list_run
+
+        list_run(options, _list_run or ListRun(), _given.beam)
     else:
         from pipelines.crawl import crawl as verb
 
@@ -281,6 +288,8 @@ def main() -> None:
 
 def _run(words: list[str]) -> int:
     try:
+        if arguments.is_list_run(words):
+            words = _with_img2dataset(words)
         code = int(app(words, standalone_mode=False) or 0)
         return code if code != _STOPPED else _fail("interrupted; the same command goes on from here", code)
     except USAGE as error:
@@ -298,6 +307,16 @@ def _run(words: list[str]) -> int:
         return 1
     except Exception as error:  # a fault of ours: still one line, and the way to the rest
         return _fail(f"{type(error).__name__}: {error}; this is a fault of tuwen: add --debug for the traceback", 1)
+
+
+def _with_img2dataset(words: list[str]) -> list[str]:
+    """Take img2dataset's flags, which typer cannot read, out of a command line; what they ask for is `_list_run`."""
+    global _list_run  # noqa: PLW0603 - as `_given`
+    from pipelines import img2dataset
+
+    ours = (name for parameter in typer.main.get_command(app).commands["crawl"].params for name in parameter.opts)  # type: ignore[attr-defined]
+    _list_run = img2dataset.read(words[1:], {name.lstrip("-").replace("-", "_") for name in ours})
+    return ["crawl", *_list_run.rest]
 
 
 def _fail(message: str, code: int) -> int:

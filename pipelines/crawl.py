@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from crawlers.settings import CONTACT, Settings
 from pipelines import files
@@ -15,12 +17,14 @@ from pipelines.sources import chosen
 from schemas.errors import BadInput
 
 
-def crawl(options: CrawlOptions) -> dict[str, int]:
+def crawl(options: CrawlOptions, **changes: Any) -> dict[str, int]:
     """Crawl what the options name into OUT/crawl; returns and prints the number of URLs by kind and outcome.
+
+    `changes` are of the crawler's settings, beyond what options say.
 
     Raises BadInput for options that contradict each other, and whatever the crawler does.
     """
-    settings, source = options.settings(), chosen(options)
+    settings, source = replace(options.settings(), **changes), chosen(options)
     corpus = _local(options.out, settings)
     with progress("crawl") as bar:
 

@@ -22,6 +22,7 @@ class CrawlOptions:
     url_list: Annotated[str | None, Option(help="a list of pictures instead of a crawl: csv, json, parquet …")] = None
     url_col: Annotated[str, Option(help="the list's column of picture URLs")] = "url"
     caption_col: Annotated[str | None, Option(help="the list's column of texts")] = None
+    input_format: Annotated[str, Option(help="the list's format, where its ending does not tell")] = ""
     warc: Annotated[list[str] | None, Option(help="WARC and WAT files or folders: pages are read, not fetched")] = None
     only_han: Annotated[bool, Option("--only-han", help="of --warc, pages with a Han character only")] = False
     queries: Annotated[str | None, Option(help="a file of queries, one a line, put to --search", metavar="FILE")] = None

@@ -23,6 +23,7 @@ from schemas import files as local
 from schemas.errors import Damaged, WorkFailed
 
 _MADE_FROM = b"tuwen.made_from"
+_BLOCK = 1 << 20  # bytes that are hashed at once
 
 
 def is_remote(path: str) -> bool:
@@ -119,6 +120,15 @@ def json_bytes(value: Any) -> bytes:
 def digest(*parts: str) -> str:
     """One short name for what something was made from: 32 hex digits over its parts, in their order."""
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def sha256(path: str) -> str:
+    """The digest of a file's bytes, 64 hex digits."""
+    with open_read(path) as file:
+        digest = hashlib.sha256()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def write_table(path: str, table: pa.Table, made_from: str, **metadata: str) -> None:

@@ -108,8 +108,16 @@ def picture(data: bytes, orientation: int, shown: tuple[int, int], packing: Pack
         return Packed(b"", 0, 0, error=f"encode: {type(error).__name__}: {error}"[:200])
 
 
-def resized(image: Image.Image, size: int, mode: str, only_if_bigger: bool = False) -> Image.Image:
-    """An image resized as img2dataset does; `size` in pixels.
+def resized(
+    image: Image.Image,
+    size: int,
+    mode: str,
+    only_if_bigger: bool = False,
+    *,
+    down: Image.Resampling = Image.Resampling.BOX,
+    up: Image.Resampling = Image.Resampling.LANCZOS,
+) -> Image.Image:
+    """An image resized as img2dataset does; `size` in pixels. It is the same object where nothing is to be done.
 
     keep_ratio: the shorter side becomes `size`; keep_ratio_largest: the longer side does; center_crop: as keep_ratio,
     then the middle square; border: as keep_ratio_largest, then white around it to a square; no: as it is.
@@ -122,8 +130,7 @@ def resized(image: Image.Image, size: int, mode: str, only_if_bigger: bool = Fal
         return image
     if side != size:
         width, height = (max(1, round(length * size / side)) for length in image.size)
-        how = Image.Resampling.BOX if side > size else Image.Resampling.LANCZOS
-        image = image.resize((width, height), how)
+        image = image.resize((width, height), down if side > size else up)
     left, top = (image.width - size) // 2, (image.height - size) // 2
     if mode == "center_crop":
         return image.crop((left, top, left + size, top + size))
@@ -165,7 +172,7 @@ def _saved(image: Image.Image, kind: str, why: str, **options: Any) -> Packed:
     transparency = image.info.get("transparency")
     image.info = {} if transparency is None or kind != "png" else {"transparency": transparency}  # no comment, no date
     profile = options.pop("icc_profile")
-    if profile and profile[16:20] == _COLOURS.get(image.mode):  # a CMYK profile says nothing of RGB pixels
+    if _suits(profile, image.mode):
         options["icc_profile"] = profile
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
@@ -175,6 +182,17 @@ def _saved(image: Image.Image, kind: str, why: str, **options: Any) -> Packed:
 def _profile(data: bytes) -> bytes | None:
     profile = Image.open(io.BytesIO(data), formats=_READ).info.get("icc_profile")
     return profile if isinstance(profile, bytes) and profile else None
+
+
+def profile_for(mode: str, data: bytes) -> bytes | None:
+    """The colour profile of a picture's file where it says something of pixels of this mode, else None."""
+    profile = _profile(data)
+    return profile if _suits(profile, mode) else None
+
+
+def _suits(profile: bytes | None, mode: str) -> bool:
+    """Whether a profile is one for such pixels: that of a CMYK picture says nothing of RGB ones."""
+    return profile is not None and profile[16:20] == _COLOURS.get(mode)
 
 
 def _is_lossless(data: bytes) -> bool:

@@ -39,7 +39,9 @@ def chosen(options: CrawlOptions) -> Crawl:
     if options.seeds:
         return partial(crawl, seeds_file.load(options.seeds))
     if options.url_list:
-        return partial(from_list, options.url_list, options.url_col, options.caption_col)
+        return partial(
+            from_list, options.url_list, options.url_col, options.caption_col, input_format=options.input_format
+        )
     if options.warc:
         paths = [path for given in options.warc for path in archives_of(given)]
         return partial(from_archives, paths, opener=files.open_read, only_han=options.only_han)

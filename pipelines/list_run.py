@@ -1,0 +1,29 @@
+"""`tuwen crawl` with a list: what img2dataset does, politely. First the crawl, then the samples."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+from pipelines.corpus import Corpus
+from pipelines.crawl import crawl
+from pipelines.crawl_options import CrawlOptions
+from pipelines.engine import Engine
+from pipelines.img2dataset import ListRun
+from pipelines.listed import write_samples
+from pipelines.progress import summary
+
+
+def list_run(options: CrawlOptions, wanted: ListRun, beam_args: tuple[str, ...] = ()) -> None:
+    """Fetch the pictures of a list into OUT and write the samples that are wanted; goes on where it stopped.
+
+    Does nothing the second time. Raises what `crawl` and `write_samples` do.
+    """
+    for note in wanted.notes:
+        print(f"tuwen: {note}", file=sys.stderr)
+    options = replace(options, input_format=wanted.input_format or options.input_format)
+    crawl(options, **wanted.changes)
+    if wanted.samples is not None and options.url_list:
+        engine = Engine(wanted.engine, wanted.workers, beam_args)
+        counts = write_samples(options.url_list, options.input_format, Corpus(options.out), wanted.samples, engine)
+        print(f"samples: {summary(counts) or 'none'}")
