@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from crawlers.archive import Archived, Cut, Passed, read
 from crawlers.charset import decode
-from crawlers.crawl import Report, opened, run
+from crawlers.crawl import Report, opened, rounds
 from crawlers.frontier import Frontier
 from crawlers.han import has_han
 from crawlers.parked import Parked
@@ -63,9 +63,7 @@ def from_archives(
         try:
             if source.wants():
                 frontier.open_round()
-            while frontier.begin([], again=again):
-                again = False
-                run(frontier, store, state, settings, report, source)
+            rounds([], frontier, store, state, settings, report, source, again=again)
         finally:
             source.close()
         if source.faults:
@@ -171,6 +169,8 @@ class _Archives:
         """Take one record in; what became of it."""
         if isinstance(record, Passed):
             return record.why
+        if not self._frontier.holds(record.url):
+            return "another partition's"
         if self._frontier.met(record.url):
             return "met before"
         self._frontier.add(record.url, UrlKind.PAGE, NO_SITE)

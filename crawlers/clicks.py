@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crawlers.crawl import Report, opened, run
+from crawlers.crawl import Report, opened, rounds
 from crawlers.extract import clean
-from crawlers.named import name_picture
+from crawlers.named import asked_as, name_picture
 from crawlers.settings import Settings
 from crawlers.taken import Taken
 from crawlers.urls import origin
@@ -56,6 +56,9 @@ def from_click_log(
         begun = file.records
         for shown in islice(rows(path), begun, None):
             frontier.open_round()
+            if not frontier.holds(asked_as(shown.image_url)[0]):
+                file.add("another partition's")
+                continue
             url = name_picture(shown.image_url, frontier, store, time.time())
             site = origin(url) if url.startswith(("http://", "https://")) else ""
             # A click needs an impression: where a log has fewer, some of its impressions were lost.
@@ -71,9 +74,7 @@ def from_click_log(
         if file.records > begun:
             file.log(state, store, time.time())
             file.save(state)
-        while frontier.begin([], again=again):
-            again = False
-            run(frontier, store, state, settings, report)
+        rounds([], frontier, store, state, settings, report, again=again)
         return frontier.counts()
 
 

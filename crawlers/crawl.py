@@ -13,14 +13,16 @@ from typing import Protocol
 
 from crawlers.fetch import Fetcher
 from crawlers.frontier import Frontier
+from crawlers.outbox import Outbox
 from crawlers.parked import Parked
+from crawlers.partition import Partition
 from crawlers.searches import Searches
 from crawlers.settings import Settings
-from crawlers.state import State
+from crawlers.state import State, partitions_of
 from crawlers.store import Store
 from crawlers.visit import Visitor
 from crawlers.wishes import Wishes
-from schemas.errors import Damaged, WorkFailed
+from schemas.errors import BadInput, Damaged, WorkFailed
 from schemas.seeds import Site
 
 Report = Callable[[Mapping[str, int]], None]
@@ -53,26 +55,24 @@ def crawl(
     same folder, Damaged for files that were altered, and KeyboardInterrupt, after a checkpoint, when told to stop.
     """
     with opened(corpus, settings) as (frontier, store, state):
-        while frontier.begin(sites, again=again):
-            again = False  # one such round
-            run(frontier, store, state, settings, report)
-        return frontier.counts()
+        return rounds(sites, frontier, store, state, settings, report, again=again)
 
 
 @contextlib.contextmanager
 def opened(corpus: Path, settings: Settings) -> Iterator[tuple[Frontier, Store, State]]:
     """The state of a corpus's crawl, brought back to its last checkpoint; closed in the end."""
     folder = corpus / "crawl"
-    path = folder / "state" / "part-00.sqlite"
+    path = folder / "state" / f"part-{settings.partition.number:02}.sqlite"
     if not path.exists():
         for name in ("pages", "images", "log", "found"):
-            if any((folder / name).glob("r*")):
+            if any((folder / name).glob(f"r*-{settings.partition.name}-*")):
                 raise Damaged(f"{path}: missing, though {folder / name} has files; restore it, or remove {folder}")
     state = State(path)
     store = None
     try:
         state.open()
         try:
+            _hold_to_partition(state, settings.partition)
             store = Store(folder, state, settings)
             yield Frontier(state, settings), store, state
         finally:
@@ -83,6 +83,38 @@ def opened(corpus: Path, settings: Settings) -> Iterator[tuple[Frontier, Store, 
         raise WorkFailed(
             f"{folder}: {error}; see to it and run the same command again: it goes on from the last checkpoint"
         ) from error
+
+
+def _hold_to_partition(state: State, partition: Partition) -> None:
+    """Raise BadInput where the folder is crawled in another number of partitions: hosts would change hands."""
+    for path in sorted(state.path.parent.glob("part-*.sqlite")):
+        of = state.get("partitions", partition.of) if path == state.path else partitions_of(path)
+        if of not in (0, partition.of):
+            raise BadInput(
+                f"{path}: this crawl goes in {of} partitions, not {partition.of}; say --partitions {of}"
+                f" or --partition i/{of}, or crawl into another folder"
+            )
+    state.put("partitions", partition.of)
+
+
+def rounds(
+    sites: list[Site],
+    frontier: Frontier,
+    store: Store,
+    state: State,
+    settings: Settings,
+    report: Report | None = None,
+    source: Source | None = None,
+    *,
+    again: bool = False,
+) -> dict[str, int]:
+    """Serve round after round until nothing waits, here or in a letter of another partition; the counts of all."""
+    outbox = Outbox(state, settings.partition)
+    work = frontier.begin(sites, again=again)
+    while outbox.take_in(frontier) or work:
+        run(frontier, store, state, settings, report, source)
+        work = frontier.begin(sites)
+    return frontier.counts()
 
 
 def run(
@@ -99,6 +131,7 @@ def run(
     if stopped:
         store.checkpoint()
         raise KeyboardInterrupt
+    Outbox(state, settings.partition).write(frontier.round)
     frontier.end()
     store.seal()
     store.checkpoint()

@@ -173,7 +173,7 @@ class Endings:
             return
         now = self._clock()
         reason = traps.trap(url, time.gmtime(now).tm_year)
-        if not reason:
+        if not reason or not self._frontier.holds(url):  # its own partition knows how many of them there are
             self._frontier.add(url, UrlKind.PAGE, job.site, depth)
         elif self._frontier.refuse_trap(url, UrlKind.PAGE):
             row = log_row(url, UrlKind.PAGE, Outcome.BAD_URL, self._frontier.round, now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from crawlers.budget import Budget, Left, gave_up
 from crawlers.conditional import Held
@@ -19,7 +19,7 @@ from crawlers.job import Job
 from crawlers.rounds import Rounds
 from crawlers.settings import Settings
 from crawlers.shared import Addresses
-from crawlers.sites import Marks, Sites
+from crawlers.sites import NO_SITE, Marks, Sites
 from crawlers.state import BUSY, IDLE, PARKED, WAITING, State
 from crawlers.urls import fetchable, host_queue, may_be_page, origin
 from schemas.errors import BadInput
@@ -29,13 +29,29 @@ from schemas.seeds import Site
 _HOSTS_IN_MEMORY = 20_000  # names with their numbers: some 4 MB
 
 
+@dataclass(frozen=True)
+class Letter:
+    """A URL that another partition found, or was led to, and that this one is to ask for. `site` is an origin."""
+
+    url: str
+    target: str
+    redirects: tuple[str, ...]
+    kind: str
+    site: str
+    depth: int
+
+
 class Frontier:
-    """The queues, in the state's transaction."""
+    """The queues, in the state's transaction.
+
+    A URL whose host is another partition's is `away` until the round ends, then `sent`: it gets its outcome there.
+    """
 
     def __init__(self, state: State, settings: Settings) -> None:
         self._state = state
         self._db = state.db
         self._settings = settings
+        self._partition = settings.partition
         self._db.execute("UPDATE hosts SET state = ? WHERE state IN (?, ?)", (WAITING, BUSY, PARKED))
         self._sites = Sites(self._db)
         self._budget = Budget(state, settings, self._sites)
@@ -79,7 +95,8 @@ class Frontier:
             raise BadInput(f"seed {site.url}: an http(s) URL without a user's name in it is needed")
         number = self._sites.add(site)
         self.widen(number, first)
-        self.add(first, UrlKind.PAGE, number)
+        if self.holds(first):
+            self.add(first, UrlKind.PAGE, number)
 
     def widen(self, site: int, url: str) -> None:
         """Count the origin of a URL to a site: its own, and where its first page leads."""
@@ -106,14 +123,35 @@ class Frontier:
         """Let a URL wait, unless it was ever met. A page goes before a picture: see `as_page`."""
         host = self._host(host_queue(url))
         changed = self._db.execute(
-            "INSERT INTO urls (url, kind, site, depth, host, turn)"
-            " VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) + 1 FROM urls))"
-            " ON CONFLICT (url) DO UPDATE SET kind = 'page', site = excluded.site, depth = excluded.depth"
-            " WHERE excluded.kind = 'page' AND kind = 'image' AND outcome IS NULL AND NOT taken",
-            (url, str(kind), site, depth, host),
+            "INSERT INTO urls (url, kind, site, depth, host, outcome, turn)"
+            " VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) + 1 FROM urls))"
+            " ON CONFLICT (url) DO UPDATE"
+            " SET kind = 'page', site = excluded.site, depth = excluded.depth, outcome = excluded.outcome"
+            " WHERE excluded.kind = 'page' AND kind = 'image'"
+            " AND (outcome IS NULL AND NOT taken OR outcome IN ('away', 'sent'))",
+            (url, str(kind), site, depth, host, _outcome_at(host)),
         ).rowcount
         if changed:
             self._wake(host)
+
+    def receive(self, letter: Letter) -> None:
+        """Let a URL wait that another partition found; it goes on where that left it."""
+        site = self._sites.at(letter.site) or NO_SITE
+        self.add(letter.url, UrlKind(letter.kind), site, letter.depth)
+        if letter.redirects:
+            if letter.kind == UrlKind.PAGE and letter.depth == 0:
+                self.widen(site, letter.target)
+            host = self._host(host_queue(letter.target))
+            self._db.execute(
+                "UPDATE urls SET outcome = NULL, target = ?, redirects = ?, host = ?"
+                " WHERE url = ? AND (outcome IS NULL AND target IS NULL AND NOT taken OR outcome IN ('away', 'sent'))",
+                (letter.target, json.dumps(letter.redirects), host, letter.url),
+            )
+            self._wake(host)
+
+    def holds(self, url: str) -> bool:
+        """Whether a URL is this partition's to ask for."""
+        return self._partition.holds(url)
 
     def site_of_page(self, job: Job) -> int | None:
         """The site that wants what is shown as a picture, should it be a page, as <img src=/news/> is; else None."""
@@ -255,8 +293,9 @@ class Frontier:
         redirects = json.dumps([*job.redirects, job.target])
         host = self._host(host_queue(target))
         self._db.execute(
-            "UPDATE urls SET target = ?, redirects = ?, host = ?, turn = (SELECT max(id) + 1 FROM urls) WHERE id = ?",
-            (target, redirects, host, job.id),
+            "UPDATE urls SET target = ?, redirects = ?, host = ?, outcome = ?,"
+            " turn = (SELECT max(id) + 1 FROM urls) WHERE id = ?",
+            (target, redirects, host, _outcome_at(host), job.id),
         )
         self._wake(host)
 
@@ -265,8 +304,12 @@ class Frontier:
         self._db.execute("UPDATE urls SET turn = (SELECT max(id) + 1 FROM urls) WHERE id = ?", (job.id,))
 
     def waits_at(self, job: Job, url: str) -> bool:
-        """Whether a URL waits in the queue of the host that `url` leads to."""
-        return self._host(host_queue(url)) == job.host
+        """Whether a URL waits in the queue of the host that `url` leads to.
+
+        It may ask from where it waits what another partition's host has to say of it: a licence, once a day.
+        """
+        host = self._host(host_queue(url))
+        return host == job.host or host <= 0
 
     def move(self, job: Job, url: str) -> None:
         """Let a URL wait in the queue of the host of `url`, which must be asked for something first."""
@@ -295,8 +338,11 @@ class Frontier:
         return self._state.counts()
 
     def _host(self, name: str) -> int:
+        """The number of a host; of one that is another partition's, that partition's, as 0 or less."""
         known = self._hosts.get(name)
-        if known is None:
+        if known is None and (owner := self._partition.at(name)) != self._partition.number:
+            known = self._hosts[name] = -owner
+        elif known is None:
             row = self._db.execute("SELECT id FROM hosts WHERE name = ?", (name,)).fetchone()
             known = row[0] if row else self._db.execute("INSERT INTO hosts (name) VALUES (?)", (name,)).lastrowid
             self._hosts[name] = int(known or 0)
@@ -324,3 +370,8 @@ class Frontier:
                 " (SELECT id FROM hosts WHERE state = 3 AND address = ? ORDER BY ready_at LIMIT 1)",
                 (address,),
             )
+
+
+def _outcome_at(host: int) -> str | None:
+    """Of a URL that is new: none yet, or `away` where its host is another partition's."""
+    return None if host > 0 else "away"

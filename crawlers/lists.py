@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from crawlers.crawl import Report, opened, run
+from crawlers.crawl import Report, opened, rounds
 from crawlers.extract import clean
 from crawlers.frontier import Frontier
-from crawlers.named import name_picture
+from crawlers.named import asked_as, name_picture
 from crawlers.rows import list_files, rows
 from crawlers.settings import Settings
 from crawlers.state import State
@@ -41,9 +41,7 @@ def from_list(
     list_files(path, input_format)  # what cannot be read shows before a corpus is made
     with opened(corpus, settings) as (frontier, store, state):
         _take_in(rows(path, url_col, caption_col, input_format), f"list {path.resolve()}", frontier, store, state)
-        while frontier.begin([], again=again):
-            again = False
-            run(frontier, store, state, settings, report)
+        rounds([], frontier, store, state, settings, report, again=again)
         return frontier.counts()
 
 
@@ -52,6 +50,8 @@ def _take_in(listed: Iterator[tuple[str, str]], name: str, frontier: Frontier, s
     taken = state.get(name)
     for number, (written, caption) in enumerate(islice(listed, taken, None), taken + 1):
         frontier.open_round()
+        if not frontier.holds(asked_as(written)[0]):
+            continue  # another partition reads the list too
         url = name_picture(written, frontier, store, time.time())
         site = origin(url) if url.startswith(("http://", "https://")) else ""
         store.found([(url, clean(caption), str(TextSource.LIST), "", site, False, "", *NO_CLICKS)])

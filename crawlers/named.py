@@ -24,7 +24,10 @@ def asked_as(written: str) -> tuple[str, bool]:
 
 
 def name_picture(written: str, frontier: Frontier, store: Store, now: float) -> str:
-    """Let a picture wait; its URL, also where that is none to fetch, which has its outcome at once."""
+    """Let a picture wait; its URL, also where that is none to fetch, which has its outcome at once.
+
+    One that is another partition's goes there by letter, or is found by that itself.
+    """
     url, fit = asked_as(written)
     if fit:
         frontier.add(url, UrlKind.IMAGE, NO_SITE)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from crawlers.crawl import Report, opened, run
+from crawlers.crawl import Report, opened, rounds
 from crawlers.extract import clean
 from crawlers.frontier import Frontier
 from crawlers.searches import Search, Searches
@@ -47,9 +47,7 @@ def from_queries(
         source = _Queries(path, search, frontier, store, state)
         if source.wants():
             frontier.open_round()
-        while frontier.begin([], again=again):
-            again = False
-            run(frontier, store, state, settings, report, source)
+        rounds([], frontier, store, state, settings, report, source, again=again)
         return frontier.counts()
 
 
@@ -98,6 +96,8 @@ class _Queries:
         url = self._search.url(query, 0)
         if url is None:
             return "too long"
+        if not self._frontier.holds(url):
+            return "another partition's"
         if self._frontier.met(url):
             return "met before"
         self._frontier.add(url, UrlKind.LIST, NO_SITE)

@@ -70,7 +70,9 @@ class Rounds:
             if self._budget.of_number(UrlKind(kind), site):
                 continue
             self._db.execute(
-                f"{_ANEW} WHERE outcome = 'budget' AND kind = ? AND site = ? AND host = ?", (kind, site, host)
+                "UPDATE urls SET outcome = NULL, attempts = 0"  # one that was redirected goes on from there
+                " WHERE outcome = 'budget' AND kind = ? AND site = ? AND host = ?",
+                (kind, site, host),
             )
             self._db.execute("UPDATE hosts SET state = ? WHERE id = ? AND state = ?", (WAITING, host, IDLE))
             self._state.count(kind, Outcome.BUDGET, -number)
@@ -80,11 +82,14 @@ class Rounds:
             f"SELECT kind, outcome, count(*) FROM urls WHERE {_CHOSEN} GROUP BY kind, outcome"
         ).fetchall():
             self._state.count(kind, Outcome(outcome), -number)
-        # A URL that was redirected waits at the host of its last hop: it begins where it began.
+        # A URL that was redirected waits at the host of its last hop: it begins where it began, unless it came by
+        # letter and began in another partition; then it begins at that last hop, and its row says so.
+        begun_here = "EXISTS (SELECT 1 FROM hosts WHERE name = host_queue(url))"
         self._db.execute(
             "UPDATE urls SET host = (SELECT id FROM hosts WHERE name = host_queue(url))"
-            f" WHERE target IS NOT NULL AND {_CHOSEN}"
+            f" WHERE target IS NOT NULL AND {_CHOSEN} AND {begun_here}"
         )
+        self._db.execute(f"UPDATE urls SET outcome = NULL, attempts = 0 WHERE {_CHOSEN} AND NOT {begun_here}")
         self._db.execute(f"{_ANEW} WHERE {_CHOSEN}")
         self._db.execute(
             "UPDATE hosts SET state = ? WHERE state = ? AND id IN (SELECT host FROM urls WHERE outcome IS NULL)",

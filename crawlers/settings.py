@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from crawlers.addresses import Allowed
 from crawlers.ignored import check_ignored
+from crawlers.partition import WHOLE, Partition
 from schemas.errors import BadInput
 
 VERSION = "0.1"  # of the crawler's behaviour, which is what a site owner sees
@@ -23,6 +24,7 @@ class Settings:
     """
 
     allow_addresses: tuple[Allowed, ...] = ()  # besides the public ones on ports 80 and 443
+    partition: Partition = WHOLE  # which registrable domains are this process's
     max_pages: int | None = None  # over all sites and rounds; None: each site's own limit alone
     max_images: int | None = None
     max_bytes: int | None = None  # as they come from one host, in a round

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -43,6 +44,7 @@ CREATE TABLE urls (
     attempts INTEGER NOT NULL DEFAULT 0, target TEXT, redirects TEXT NOT NULL DEFAULT '[]',
     taken INTEGER NOT NULL DEFAULT 0, held TEXT);
 CREATE INDEX urls_queue ON urls (host, turn) WHERE outcome IS NULL;
+CREATE INDEX urls_away ON urls (host) WHERE outcome = 'away';
 CREATE INDEX urls_left ON urls (kind, site, host) WHERE outcome = 'budget';
 CREATE TABLE asked (
     url TEXT PRIMARY KEY, asked REAL NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL,
@@ -160,3 +162,13 @@ class State:
         """Note what came in the last `seconds`, for whoever asks at which rate; the last minutes are kept."""
         self.db.execute("DELETE FROM beats WHERE at < ?", (now - _BEATS_KEPT,))
         self.db.execute("INSERT OR REPLACE INTO beats VALUES (?, ?, ?, ?)", (now, seconds, answers, received))
+
+
+def partitions_of(path: Path) -> int:
+    """In how many partitions the crawl of a state goes, read beside whoever holds it; 0 while it is being made."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        try:
+            row = db.execute("SELECT value FROM meta WHERE name = 'partitions'").fetchone()
+        except sqlite3.OperationalError:
+            return 0
+    return 0 if row is None else int(row[0])

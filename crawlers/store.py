@@ -52,6 +52,7 @@ class Store:
         self._state = state
         self._db = state.db
         self._settings = settings
+        self.partition = settings.partition
         self._files: dict[str, BinaryIO] = {}
         self._names: dict[str, str] = {}  # of the open files, as the tables name them
         self._recover()
@@ -59,7 +60,7 @@ class Store:
     @property
     def name(self) -> str:
         """The name of the open segment: its round, partition and number."""
-        return f"r{self._state.get('round'):04}-p00-{self._state.get('segment'):05}"
+        return f"r{self._state.get('round'):04}-{self.partition.name}-{self._state.get('segment'):05}"
 
     def keep(self, fetched: Fetched, kind: str) -> Place:
         """Write a response and its request to the open WARC of `pages` or `images`.
@@ -233,7 +234,8 @@ class Store:
                 fault = "is not as it was written" if path.exists() else "is missing"
                 raise Damaged(f"{path}: {fault}; restore it, or remove {self._folder} and crawl again")
         for table in ("log", "found"):
-            for left in (self._folder / table).glob(".*.tmp"):  # of a kill within a seal; nobody else writes here
+            # Of a kill within a seal; other partitions write files of their own names here.
+            for left in (self._folder / table).glob(f".r*-{self.partition.name}-*.tmp"):
                 left.unlink()
         if self._state.get("sealing"):
             self._finish_seal()

@@ -50,5 +50,6 @@ class Taken:
         evidence: dict[str, Any] = {"records": self.records, "taken_in": dict(self.tally)}
         if error:
             evidence["error"] = error
-        row = log_row(self.name, UrlKind.LIST, outcome, number, now)
+        name = self.name if store.partition.of == 1 else f"{self.name}#{store.partition.name}"
+        row = log_row(name, UrlKind.LIST, outcome, number, now)
         store.log(row | {"evidence": json.dumps(evidence, ensure_ascii=False, sort_keys=True)})

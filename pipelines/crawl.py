@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from crawlers.settings import CONTACT, Settings
 from pipelines import files
 from pipelines.corpus import Corpus
 from pipelines.crawl_options import CrawlOptions
+from pipelines.partitions import Crawl, crawl_all
 from pipelines.progress import progress, summary
 from pipelines.sources import chosen
 from schemas.errors import BadInput
@@ -26,14 +28,21 @@ def crawl(options: CrawlOptions, **changes: Any) -> dict[str, int]:
     """
     settings, source = replace(options.settings(), **changes), chosen(options)
     corpus = _local(options.out, settings)
+    counts = _crawled(partial(source, Path(corpus.root)), corpus, settings, options)
+    print(f"crawl: {summary(counts)}")
+    return counts
+
+
+def _crawled(source: Crawl, corpus: Corpus, settings: Settings, options: CrawlOptions) -> dict[str, int]:
+    """Crawl in this process, or in one for each partition, with a bar."""
+    if options.partitions > 1:
+        return crawl_all(source, Path(corpus.root), settings, options.partitions, again=options.again)
     with progress("crawl") as bar:
 
         def show(counts: Mapping[str, int]) -> None:
             bar.update(sum(counts.values()), counts)
 
-        counts = source(Path(corpus.root), settings, show, again=options.again)
-    print(f"crawl: {summary(counts)}")
-    return counts
+        return source(settings, show, again=options.again)
 
 
 def agent_of(corpus: Corpus) -> str:

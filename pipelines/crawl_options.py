@@ -9,8 +9,10 @@ from typer import Option
 
 from crawlers import ignored
 from crawlers.addresses import Allowed
+from crawlers.partition import Partition
 from crawlers.searches import MOST_RESULTS
 from crawlers.settings import CONTACT, Settings
+from schemas.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,16 @@ class CrawlOptions:
     ignore: Annotated[
         list[str] | None, Option(help="an opt-out signal that shall not count, and why", metavar="SIGNAL=REASON")
     ] = None
+    partition: Annotated[str, Option(help="crawl the domains of one partition alone, i from 0", metavar="i/n")] = "0/1"
+    partitions: Annotated[int, Option(help="processes that share the crawl, each with its own domains", min=1)] = 1
     again: Annotated[bool, Option("--again", help="a finished crawl anew: fetch what has changed since")] = False
 
     def settings(self) -> Settings:
         """How the crawler is to behave. Raises BadInput for an option that it cannot take."""
+        if self.partitions > 1 and self.partition != "0/1":
+            raise BadInput("--partition and --partitions: give one of them: one part, or a process for each part")
         return Settings(
+            partition=Partition.parse(self.partition),
             allow_addresses=tuple(Allowed.parse(text) for text in self.allow_address or ()),
             max_pages=self.max_pages,
             max_images=self.max_images,

@@ -77,6 +77,12 @@ def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
     warcs = [f"images/{name}" for name in files.listing(corpus.crawl("images"), ".warc")]
     if not logs:
         raise BadInput(f"{corpus.root}: no finished crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
+    waiting = files.listing(corpus.crawl("outbox"), ".parquet")
+    if waiting:
+        raise BadInput(
+            f"{corpus.crawl('outbox')}: {len(waiting)} letters between partitions wait, so the crawl is not done;"
+            " run tuwen crawl again for every partition, or with --partitions"
+        )
     sealed = (*found, *logs, *(corpus.crawl(warc) for warc in warcs))
     made_from = files.digest("pair 5", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))
     paths = [corpus.pairs(shard_name(number)) for number in range(max(len(warcs), 1))]

@@ -27,6 +27,8 @@ def lines(found: Status) -> list[str]:
     """What a status says in words, and a table of the hosts that hold up the end."""
     waiting = sum(found.waiting.values())
     said = [f"round {found.round}, {'finished' if found.finished else 'not finished'}"]
+    if found.partitions > 1:
+        said[0] += f", {found.partitions} partitions, {found.letters} letters between them"
     said.append(f"ended: {summary(found.ended) or 'nothing'}")
     if found.traps:
         said.append(f"traps: {found.traps} links")

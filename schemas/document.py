@@ -19,7 +19,7 @@ import pyarrow as pa
 from schemas import manifest, outcome, pair
 from schemas.samples import IMG2DATASET, OURS, PACKED
 from schemas.signals import FAMILIES, family_schema
-from schemas.tables import FOUND, INDEX, LEDGER, LOG, PAIRS, UNFETCHED, describe
+from schemas.tables import FOUND, INDEX, LEDGER, LOG, OUTBOX, PAIRS, UNFETCHED, describe
 
 _HEAD = """\
 # The data format
@@ -30,11 +30,12 @@ A corpus is one folder, on any filesystem that Beam reads.
 
     corpus/
       crawl/
-        state/part-00.sqlite           the frontier: what was asked for, and what waits
+        state/part-00.sqlite           the frontier of one partition: what was asked for, and what waits
         pages/*.warc.gz                every page as it came
         images/*.warc                  every picture as it came, stored plain
         log/*.parquet                  one row per URL and crawl round
         found/*.parquet                one row per picture URL, text and text source seen on a page
+        outbox/*.parquet               what one partition has for another; gone once that has taken it
       pairs/00042.parquet              the pairs whose pictures lie in one WARC of pictures
       pairs/unfetched/00042.parquet    the pairs whose pictures did not come
       signals/<family>/00042.parquet   what was measured of the pairs, row for row
@@ -55,6 +56,7 @@ one is.
 _TABLES: tuple[tuple[str, str, pa.Schema], ...] = (
     ("crawl/log", "One row per URL and crawl round, whatever became of it.", LOG),
     ("crawl/found", "One row per picture URL, text and text source that a page showed.", FOUND),
+    ("crawl/outbox", "One row per URL that one partition of a crawl has for another.", OUTBOX),
     ("pairs", "One row per pair whose picture came, in the order of the pictures' bytes in one WARC.", PAIRS),
     ("pairs/unfetched", "One row per pair whose picture did not come, by key.", UNFETCHED),
     ("ledger", "One row per row of pairs, in the same order.", LEDGER),

@@ -92,6 +92,17 @@ FOUND = pa.schema(
     ]
 )
 
+OUTBOX = pa.schema(
+    [
+        column("url", pa.string(), "a URL that the sender found, or was to ask for"),
+        column("target", pa.string(), "where to go on: the URL itself, or where its redirects led so far"),
+        column("redirects", pa.list_(pa.string()), "the URLs that it was led from"),
+        column("kind", pa.string(), "page, image or sitemap: what it is to be fetched as"),
+        column("site", pa.string(), "the origin of the seed that led to it; '' for none"),
+        column("depth", pa.int32(), "links from that seed, of a page; levels of indexes, of a sitemap"),
+    ]
+)
+
 _PAIR = [
     column(
         "key",

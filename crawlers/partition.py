@@ -1,0 +1,61 @@
+"""Which part of the web one process crawls: the registrable domains that hash to it, so each host has one queue."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from crawlers.domains import registrable
+from crawlers.urls import host_queue
+from schemas.errors import BadInput
+
+_MOST = 100  # partitions: files are named by two digits, and a partition has 64 hosts in flight already
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Number `number`, from 0, of `of` partitions."""
+
+    number: int = 0
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Partition:
+        """Read `i/n`. Raises BadInput for anything that is none.
+
+        >>> Partition.parse("1/4")
+        Partition(number=1, of=4)
+        """
+        found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", text.strip(), re.ASCII)
+        number, of = map(int, found.groups()) if found else (0, 0)
+        if not 0 <= number < of <= _MOST:
+            raise BadInput(f"--partition {text}: give i/n with i from 0 to n-1 and n at most {_MOST}, as 0/4")
+        return cls(number, of)
+
+    @property
+    def name(self) -> str:
+        """How its files are named.
+
+        >>> Partition(3, 4).name
+        'p03'
+        """
+        return f"p{self.number:02}"
+
+    def holds(self, url: str) -> bool:
+        """Whether the host of a URL is asked by this one."""
+        return self.of == 1 or self.at(host_queue(url)) == self.number
+
+    def at(self, host: str) -> int:
+        """The number of the partition that a host belongs to: the same for all hosts of a registrable domain."""
+        return 0 if self.of == 1 else _bucket(registrable(host)) % self.of
+
+
+WHOLE = Partition()
+"""The one partition of a crawl that has no other."""
+
+
+@lru_cache(maxsize=65_536)  # 10 MB
+def _bucket(domain: str) -> int:
+    return int.from_bytes(hashlib.sha256(domain.encode("utf-8", "surrogatepass")).digest()[:8], "big")

@@ -1,0 +1,100 @@
+"""A crawl in several processes on one machine, one for each partition, until no letter waits between them."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from crawlers import status
+from crawlers.outbox import undelivered
+from crawlers.partition import Partition
+from crawlers.settings import Settings
+from pipelines.progress import while_running
+from schemas.errors import TuwenError, WorkFailed
+
+Crawl = Callable[..., dict[str, int]]
+"""crawl(settings, report, again=…): a crawl of one partition; picklable, for it runs in a process of its own."""
+
+_STOPPED = "stopped"
+_PATIENCE = 30.0  # seconds that a process may take to end after it was told to: a checkpoint takes a few
+
+
+def crawl_all(crawl: Crawl, corpus: Path, settings: Settings, number: int, *, again: bool = False) -> dict[str, int]:
+    """Run every partition until nothing waits in any, and no letter between them; the counts of all.
+
+    Raises what the first process that failed raised, as WorkFailed where it died, after the others have stopped at a
+    checkpoint; KeyboardInterrupt likewise. The same call goes on from there.
+    """
+    own = [replace(settings, partition=Partition(one, number)) for one in range(number)]
+
+    def poll() -> tuple[int, Mapping[str, int]]:
+        counts = status.counts(corpus)
+        return sum(counts.values()), counts
+
+    with while_running(poll, "crawl"):
+        _one_round(crawl, own, again=again)
+        while undelivered(corpus / "crawl"):
+            _one_round(crawl, own, again=False)
+    return status.counts(corpus)
+
+
+def _one_round(crawl: Crawl, own: list[Settings], *, again: bool) -> None:
+    """Let every partition serve what waits for it, side by side."""
+    context = multiprocessing.get_context("spawn")  # a fork would share sockets and locks of this process
+    with contextlib.ExitStack() as stack:
+        running = [stack.enter_context(_started(context.Process, crawl, one, again)) for one in own]
+        while running:
+            ended = wait([process.sentinel for process, _ in running])
+            for process, said in [one for one in running if one[0].sentinel in ended]:
+                _check(process, said)
+                running.remove((process, said))
+
+
+@contextlib.contextmanager
+def _started(
+    make: Callable[..., BaseProcess], crawl: Crawl, settings: Settings, again: bool
+) -> Iterator[tuple[BaseProcess, Connection]]:
+    """A running partition, which is told to stop, and waited for, when the block ends."""
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    name = f"crawl {settings.partition.name}"
+    process = make(target=_crawl, args=(crawl, settings, again, theirs), name=name)
+    process.start()
+    theirs.close()
+    try:
+        yield process, ours
+    finally:
+        if process.is_alive():
+            process.terminate()  # SIGTERM: it stops at a checkpoint
+            process.join(_PATIENCE)
+            process.kill()
+        process.join()
+        ours.close()
+
+
+def _crawl(crawl: Crawl, settings: Settings, again: bool, said: Connection) -> None:
+    """What each process does: crawl, and tell how it went wrong."""
+    try:
+        crawl(settings, None, again=again)
+    except KeyboardInterrupt:
+        said.send(_STOPPED)
+    except TuwenError as error:
+        said.send(error)
+
+
+def _check(process: BaseProcess, said: Connection) -> None:
+    process.join()
+    fault = None
+    with contextlib.suppress(EOFError):  # it died, or had nothing to say
+        fault = said.recv()
+    if fault == _STOPPED:
+        raise KeyboardInterrupt
+    if isinstance(fault, TuwenError):
+        raise fault
+    if process.exitcode:
+        why = f"was killed by signal {-process.exitcode}" if process.exitcode < 0 else "failed, see above"
+        raise WorkFailed(f"{process.name} {why}; run the same command again: it goes on from the last checkpoint")

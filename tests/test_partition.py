@@ -1,0 +1,235 @@
+"""A crawl in partitions: which domain is whose, letters between them, and the same pairs as from one process."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from web import Answer, Web, answer, loopback, redirect, serving
+
+from crawlers.crawl import crawl
+from crawlers.outbox import undelivered
+from crawlers.partition import Partition
+from crawlers.settings import Settings
+from crawlers.status import counts, status
+from pipelines.corpus import Corpus
+from pipelines.engine import Engine
+from pipelines.pair import pair
+from schemas.errors import BadInput
+from schemas.seeds import Site
+
+PAGES = 12
+ROBOTS = answer("User-agent: *\nDisallow: /closed/\n", kind="text/plain")
+
+
+@given(st.text(min_size=1, max_size=30), st.integers(1, 100))
+def test_every_host_is_one_partitions(host: str, of: int) -> None:
+    number = Partition(0, of).at(host)
+    assert 0 <= number < of
+    assert [one for one in range(of) if Partition(one, of).at(host) == one] == [number]
+
+
+def test_hosts_of_one_domain_stay_together() -> None:
+    parts = Partition(0, 64)
+    assert parts.at("www.pic.example.cn") == parts.at("img3.pic.example.cn:8080") == parts.at("example.cn")
+    assert len({parts.at(f"site{one}.cn") for one in range(200)}) > 50
+
+
+@pytest.mark.parametrize("text", ["", "1", "4/4", "-1/4", "0/0", "0/101", "a/b", "1/2/3", "٣/4"])
+def test_what_is_no_partition(text: str) -> None:
+    with pytest.raises(BadInput, match="--partition"):
+        Partition.parse(text)
+
+
+def picture(number: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (number * 20 % 256, 90, 7)).save(buffer, "PNG")
+    return answer(buffer.getvalue(), kind="image/png")
+
+
+def site_pages(hosts: list[Web], other: Web) -> dict[str, Answer]:
+    """Pages whose pictures lie on other hosts, by way of redirects too; one leads to a page of the other site."""
+    links = "".join(f"<a href=/{one}>" for one in range(PAGES))
+    answers: dict[str, Answer] = {"/robots.txt": ROBOTS, "/": answer(f"<title>站</title>{links}")}
+    for one in range(PAGES):
+        pictures = "".join(f"<img src={host.url(f'/{one}.png')} alt='图 {one}'>" for host in hosts)
+        answers[f"/{one}"] = answer(
+            f"{pictures}<img src={hosts[0].url(f'/to/{one}')} alt=转><img src={other.url('/0')} alt=页>"
+            f"<img src=/closed/{one}.png alt=关><a href={other.url('/')}>"
+        )
+    return answers
+
+
+@pytest.fixture
+def webs() -> Iterator[list[Web]]:
+    """Two sites, a third that has moved to where the first is not, and three hosts of pictures."""
+    sites, hosts = [Web({}), Web({})], [Web({}), Web({}), Web({})]
+    moved, home = Web({}), Web({})
+    with serving(*sites, *hosts, moved, home):
+        for number, host in enumerate(hosts):
+            host.answers |= {f"/{one}.png": picture(one) for one in range(PAGES) if one != number}
+            after = hosts[(number + 1) % 3]
+            host.answers |= {f"/to/{one}": redirect(after.url(f"/again/{one}")) for one in range(PAGES)}
+            host.answers |= {f"/again/{one}": redirect(after.url(f"/{one}.png")) for one in range(PAGES)}
+        for site, other in zip(sites, reversed(sites), strict=True):
+            site.answers |= site_pages(hosts, other)
+        moved.answers["/"] = redirect(home.url("/"))
+        home.answers |= site_pages(hosts, sites[0])
+        yield [*sites, moved]
+
+
+def seeds(webs: list[Web]) -> list[Site]:
+    return [Site(web.url("/"), strong=number == 0) for number, web in enumerate(webs)]
+
+
+def in_turn(webs: list[Web], corpus: Path, of: int) -> int:
+    """Every partition in turn, until no letter waits; how often that went round."""
+    times = 0
+    while not times or undelivered(corpus / "crawl"):
+        for number in range(of):
+            crawl(seeds(webs), corpus, loopback(partition=Partition(number, of)))
+        times += 1
+    return times
+
+
+def ended(corpus: Path) -> tuple[dict[str, tuple[str, str]], set[tuple[str, str, str, bool]]]:
+    """The outcome of every URL, none twice, and every pair with its site's mark."""
+    rows = [(row["url"], row["kind"], row["outcome"]) for row in pq.read_table(corpus / "crawl" / "log").to_pylist()]
+    assert len({url for url, _, _ in rows}) == len(rows)
+    pair(Corpus(str(corpus)), engine=Engine())
+    tables = [pq.read_table(path, partitioning=None) for path in corpus.glob("pairs/**/*.parquet")]
+    pairs = [(row["key"], row["image_url"], row["source"], row["strong"]) for t in tables for row in t.to_pylist()]
+    assert len(set(pairs)) == len(pairs)
+    return {url: (kind, outcome) for url, kind, outcome in rows}, set(pairs)
+
+
+def test_three_partitions_end_in_the_same_as_one(webs: list[Web], tmp_path: Path) -> None:
+    assert in_turn(webs, tmp_path / "one", 1) == 1
+    one = ended(tmp_path / "one")
+    assert len(one[0]) > 100 and len(one[1]) > 80
+    assert in_turn(webs, tmp_path / "three", 3) > 1
+    three = ended(tmp_path / "three")
+    assert three[0] == one[0]
+    assert three[1] == one[1]
+    assert len({path.name.split("-")[1] for path in (tmp_path / "three/crawl/log").iterdir()}) > 1
+    assert sum(counts(tmp_path / "three").values()) == len(one[0])
+    assert status(tmp_path / "three").finished
+
+
+def test_a_finished_crawl_in_partitions_asks_for_nothing(webs: list[Web], tmp_path: Path) -> None:
+    in_turn(webs, tmp_path, 3)
+    before = [len(web.asked) for web in webs]
+    assert in_turn(webs, tmp_path, 3) == 1
+    assert [len(web.asked) for web in webs] == before
+
+
+def test_another_round_keeps_a_host_in_its_partition(webs: list[Web], tmp_path: Path) -> None:
+    """A picture that came by a redirect from another partition's host is asked for where it is, not where it began."""
+    in_turn(webs, tmp_path, 3)
+    was = ended(tmp_path)
+    for number in range(3):
+        crawl(seeds(webs), tmp_path, loopback(partition=Partition(number, 3)), again=True)
+    assert not undelivered(tmp_path / "crawl")
+    rows = pq.read_table(tmp_path / "crawl" / "log").to_pylist()
+    again = [row["url"] for row in rows if row["round"] == max(one["round"] for one in rows)]
+    assert len(set(again)) == len(again)
+    pair(Corpus(str(tmp_path)), engine=Engine())
+    assert was[1] == {
+        (row["key"], row["image_url"], row["source"], row["strong"])
+        for path in tmp_path.glob("pairs/**/*.parquet")
+        for row in pq.read_table(path, partitioning=None).to_pylist()
+    }
+
+
+def test_letters_that_wait_keep_pair_from_working(webs: list[Web], tmp_path: Path) -> None:
+    crawl(seeds(webs), tmp_path, loopback(partition=Partition(0, 3)))
+    for number in (1, 2):
+        if not undelivered(tmp_path / "crawl"):
+            crawl(seeds(webs), tmp_path, loopback(partition=Partition(number, 3)))
+    with pytest.raises(BadInput, match="letters between partitions wait"):
+        pair(Corpus(str(tmp_path)), engine=Engine())
+    assert status(tmp_path).letters and not status(tmp_path).finished
+
+
+def test_the_number_of_partitions_is_held(webs: list[Web], tmp_path: Path) -> None:
+    crawl(seeds(webs), tmp_path, loopback(partition=Partition(1, 3)))
+    for other in (Partition(), Partition(0, 2), Partition(1, 2), Partition(1, 4)):
+        with pytest.raises(BadInput, match="goes in 3 partitions"):
+            crawl(seeds(webs), tmp_path, Settings(partition=other))
+
+
+def command(webs: list[Web], corpus: Path, *more: str) -> subprocess.Popen[str]:
+    """`tuwen crawl` in partitions, in a process of its own that leads a session, as a shell would start it."""
+    words = ["crawl", "--out", str(corpus), "--allow-address", "127.0.0.0/8", "--delay", "0", *more]
+    words += ["--ignore", "tdmrep=not what is tested", "ai.txt=not what is tested"]
+    for web in webs:
+        words += ["--seeds", web.url("/")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipelines.cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+        start_new_session=True,
+    )
+
+
+def children(of: int) -> list[int]:
+    """The processes of partitions that a process has started."""
+    listed = Path(f"/proc/{of}/task/{of}/children").read_text().split()
+    return [one for one in map(int, listed) if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+def test_partitions_side_by_side_survive_the_kill_of_one(webs: list[Web], tmp_path: Path) -> None:
+    for web in webs:
+        web.delay = 0.05
+    parent = command(webs, tmp_path, "--partitions", "2")
+    while parent.poll() is None and sum(len(web.asked) for web in webs) < 8:
+        time.sleep(0.01)
+    os.kill(children(parent.pid)[0], signal.SIGKILL)
+    _, errors = parent.communicate(timeout=60)
+    assert parent.returncode == 1, errors
+    assert "was killed by signal 9" in errors and "Traceback" not in errors
+    for web in webs:
+        web.delay = 0.0
+    again = command(webs, tmp_path, "--partitions", "2")
+    said, errors = again.communicate(timeout=60)
+    assert again.returncode == 0, errors
+    assert "image/ok" in said
+    assert in_turn(webs[:0], tmp_path / "none", 1) == 1  # an empty crawl is one too
+    assert ended(tmp_path)[0] == ended_alone(webs, tmp_path / "alone")
+
+
+def ended_alone(webs: list[Web], corpus: Path) -> dict[str, tuple[str, str]]:
+    crawl([Site(web.url("/")) for web in webs], corpus, loopback())
+    return ended(corpus)[0]
+
+
+def test_ctrl_c_ends_all_of_them(webs: list[Web], tmp_path: Path) -> None:
+    for web in webs:
+        web.delay = 0.1
+    parent = command(webs, tmp_path, "--partitions", "2")
+    while parent.poll() is None and sum(len(web.asked) for web in webs) < 4:
+        time.sleep(0.01)
+    started = children(parent.pid)
+    os.kill(parent.pid, signal.SIGINT)
+    _, errors = parent.communicate(timeout=30)
+    assert parent.returncode == 130 and "Traceback" not in errors, errors
+    assert not [one for one in started if Path(f"/proc/{one}").exists()]
+
+
+def test_one_of_the_two_options(webs: list[Web], tmp_path: Path) -> None:
+    parent = command(webs, tmp_path, "--partitions", "2", "--partition", "0/2")
+    _, errors = parent.communicate(timeout=30)
+    assert parent.returncode == 2 and "--partitions" in errors
