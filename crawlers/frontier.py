@@ -1,32 +1,29 @@
 """Which URL is asked for next: one queue per host, each with its own pace. The clock is passed in.
 
-A host is idle (nothing waits), waiting (until `ready_at`), busy (one of its URLs is out), or parked (ready, but its
-address has no room). A URL waits in the queue of the host that it leads to next, so a redirect to another host waits
-its turn there. Each step costs a few index look-ups, however many URLs wait.
+A URL waits in the queue of the host that it leads to next, so a redirect to another host waits its turn there. Each
+step costs a few index look-ups, however many URLs wait.
 """
 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from crawlers.budget import Budget, Left, gave_up
 from crawlers.conditional import Held
 from crawlers.fetch import Fetched
+from crawlers.hosts import Hosts
 from crawlers.job import Job
 from crawlers.rounds import Rounds
 from crawlers.settings import Settings
 from crawlers.shared import Addresses
 from crawlers.sites import NO_SITE, Marks, Sites
-from crawlers.state import BUSY, IDLE, PARKED, WAITING, State
-from crawlers.urls import fetchable, host_queue, may_be_page, origin
+from crawlers.state import State
+from crawlers.urls import fetchable, may_be_page, origin
 from schemas.errors import BadInput
 from schemas.outcome import Outcome, UrlKind
 from schemas.seeds import Site
-
-_HOSTS_IN_MEMORY = 20_000  # names with their numbers: some 4 MB
 
 
 @dataclass(frozen=True)
@@ -51,14 +48,11 @@ class Frontier:
         self._state = state
         self._db = state.db
         self._settings = settings
-        self._partition = settings.partition
-        self._db.execute("UPDATE hosts SET state = ? WHERE state IN (?, ?)", (WAITING, BUSY, PARKED))
         self._sites = Sites(self._db)
         self._budget = Budget(state, settings, self._sites)
         self._rounds = Rounds(state, self._budget)
-        self._addresses = Addresses(settings.delay / settings.address_hosts, settings.address_hosts)
-        self._at: dict[int, str] = {}  # where each busy host is
-        self._hosts: OrderedDict[str, int] = OrderedDict()
+        addresses = Addresses(settings.delay / settings.address_hosts, settings.address_hosts)
+        self._hosts = Hosts(state.db, settings.partition, addresses)
 
     @property
     def round(self) -> int:
@@ -121,7 +115,7 @@ class Frontier:
 
     def add(self, url: str, kind: UrlKind, site: int, depth: int = 0) -> None:
         """Let a URL wait, unless it was ever met. A page goes before a picture: see `as_page`."""
-        host = self._host(host_queue(url))
+        host = self._hosts.of(url)
         changed = self._db.execute(
             "INSERT INTO urls (url, kind, site, depth, host, outcome, turn)"
             " VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) + 1 FROM urls))"
@@ -132,7 +126,7 @@ class Frontier:
             (url, str(kind), site, depth, host, _outcome_at(host)),
         ).rowcount
         if changed:
-            self._wake(host)
+            self._hosts.wake(host)
 
     def receive(self, letter: Letter) -> None:
         """Let a URL wait that another partition found; it goes on where that left it."""
@@ -141,17 +135,17 @@ class Frontier:
         if letter.redirects:
             if letter.kind == UrlKind.PAGE and letter.depth == 0:
                 self.widen(site, letter.target)
-            host = self._host(host_queue(letter.target))
+            host = self._hosts.of(letter.target)
             self._db.execute(
                 "UPDATE urls SET outcome = NULL, target = ?, redirects = ?, host = ?"
                 " WHERE url = ? AND (outcome IS NULL AND target IS NULL AND NOT taken OR outcome IN ('away', 'sent'))",
                 (letter.target, json.dumps(letter.redirects), host, letter.url),
             )
-            self._wake(host)
+            self._hosts.wake(host)
 
     def holds(self, url: str) -> bool:
         """Whether a URL is this partition's to ask for."""
-        return self._partition.holds(url)
+        return self._settings.partition.holds(url)
 
     def site_of_page(self, job: Job) -> int | None:
         """The site that wants what is shown as a picture, should it be a page, as <img src=/news/> is; else None."""
@@ -183,9 +177,8 @@ class Frontier:
 
     def refuse_trap(self, url: str, kind: UrlKind) -> bool:
         """Count a URL that a trap made; whether it is to have a row in the log, as the first of its host have."""
-        host = self._host(host_queue(url))
-        number = self._db.execute("UPDATE hosts SET traps = traps + 1 WHERE id = ? RETURNING traps", (host,))
-        return int(number.fetchone()[0]) <= self._settings.traps and self.refuse(url, kind, Outcome.BAD_URL)
+        number = self._hosts.trapped(self._hosts.of(url))
+        return number <= self._settings.traps and self.refuse(url, kind, Outcome.BAD_URL)
 
     def met(self, url: str) -> bool:
         """Whether a URL waits or has its outcome."""
@@ -197,13 +190,7 @@ class Frontier:
 
     def next(self, now: float) -> Job | float | None:
         """The next URL whose host is ready, which is busy from now on; or the seconds until one is; or None."""
-        while True:
-            host = self._db.execute(
-                "SELECT id, ready_at, strikes, address, left, left_status, bytes, spent FROM hosts"
-                " WHERE state = 1 ORDER BY ready_at LIMIT 1"
-            ).fetchone()
-            if host is None:
-                return None
+        while (host := self._hosts.first()) is not None:
             number, ready_at, strikes, address, left, left_status, wire, spent = host
             if ready_at > now:
                 return float(ready_at) - now
@@ -213,26 +200,15 @@ class Frontier:
                 (number,),
             ).fetchone()
             if row is None:
-                self._set(number, IDLE)
-            elif not self._addresses.has_room(address):
-                self._set(number, PARKED)  # until another leaves
-            else:
-                self._set(number, BUSY)
-                self._enter(number, address)
+                self._hosts.rest(number)
+            elif self._hosts.call(number, address):
                 why = gave_up(left, left_status) if left else self._budget.of_host(wire, spent)
                 return Job.of(row, strikes, address, why)
+        return None
 
     def settle(self, job: Job, address: str, now: float) -> bool:
         """Note at which address a host was found; whether it may be asked now, else it waits for its turn there."""
-        self._db.execute("UPDATE hosts SET address = ? WHERE id = ?", (address, job.host))
-        turn = self._addresses.book(address, now, now)
-        if turn <= now and self._addresses.has_room(address):
-            self._enter(job.host, address)
-            return True
-        state = WAITING if turn > now else PARKED
-        self._at.pop(job.host, None)
-        self._db.execute("UPDATE hosts SET state = ?, ready_at = ? WHERE id = ?", (state, turn, job.host))
-        return False
+        return self._hosts.settle(job.host, address, now)
 
     def release(
         self, job: Job, now: float, wait: float = 0.0, *, strikes: int | None = None, fetched: Fetched | None = None
@@ -242,34 +218,13 @@ class Frontier:
         `strikes`: how often in a row it has failed or asked us to slow down, when that is known anew; `fetched`: what
         its answer cost.
         """
-        self._leave(job.host)
-        strikes = job.strikes if strikes is None else strikes
-        if fetched is None:
-            self._db.execute(
-                "UPDATE hosts SET state = 1, ready_at = ?, strikes = ? WHERE id = ?", (now + wait, strikes, job.host)
-            )
-            return
-        address = fetched.ip or job.address
-        ready_at = self._addresses.book(address, now + wait, now)
-        self._db.execute(
-            "UPDATE hosts SET state = 1, ready_at = ?, strikes = ?, address = ?, answers = answers + 1,"
-            " bytes = bytes + ?, spent = spent + ?, seconds = ?, wait = ? WHERE id = ?",
-            (
-                ready_at,
-                strikes,
-                address,
-                fetched.wire,
-                fetched.seconds + wait,
-                fetched.seconds,
-                ready_at - now,
-                job.host,
-            ),
-        )
-        self._budget.spend(job.site, fetched.wire, fetched.seconds + wait)
+        self._hosts.release(job, now, wait, job.strikes if strikes is None else strikes, fetched)
+        if fetched is not None:
+            self._budget.spend(job.site, fetched.wire, fetched.seconds + wait)
 
     def leave_alone(self, job: Job, outcome: Outcome, status: int) -> None:
         """Ask a host for nothing more in this round: what waits there ends in `outcome`."""
-        self._db.execute("UPDATE hosts SET left = ?, left_status = ? WHERE id = ?", (str(outcome), status, job.host))
+        self._hosts.leave_alone(job.host, outcome, status)
 
     def done(
         self, job: Job, outcome: Outcome, kind: UrlKind | None = None, *, status: int = 0, held: Held | None = None
@@ -291,13 +246,13 @@ class Frontier:
     def redirect(self, job: Job, target: str) -> None:
         """Let a URL wait where it leads, at the end of that host's queue."""
         redirects = json.dumps([*job.redirects, job.target])
-        host = self._host(host_queue(target))
+        host = self._hosts.of(target)
         self._db.execute(
             "UPDATE urls SET target = ?, redirects = ?, host = ?, outcome = ?,"
             " turn = (SELECT max(id) + 1 FROM urls) WHERE id = ?",
             (target, redirects, host, _outcome_at(host), job.id),
         )
-        self._wake(host)
+        self._hosts.wake(host)
 
     def again(self, job: Job) -> None:
         """Put a URL at the end of its queue for a reason of ours, which is no attempt of its."""
@@ -308,14 +263,14 @@ class Frontier:
 
         It may ask from where it waits what another partition's host has to say of it: a licence, once a day.
         """
-        host = self._host(host_queue(url))
+        host = self._hosts.of(url)
         return host == job.host or host <= 0
 
     def move(self, job: Job, url: str) -> None:
         """Let a URL wait in the queue of the host of `url`, which must be asked for something first."""
-        host = self._host(host_queue(url))
+        host = self._hosts.of(url)
         self._db.execute("UPDATE urls SET host = ?, turn = (SELECT max(id) + 1 FROM urls) WHERE id = ?", (host, job.id))
-        self._wake(host)
+        self._hosts.wake(host)
 
     def left(self, job: Job) -> Left | None:
         """Why a URL is left alone: its host is, or a budget is used up; None when it may be asked for."""
@@ -336,40 +291,6 @@ class Frontier:
     def counts(self) -> dict[str, int]:
         """How many URLs ended how, over all rounds, as {'page/ok': 12, …}."""
         return self._state.counts()
-
-    def _host(self, name: str) -> int:
-        """The number of a host; of one that is another partition's, that partition's, as 0 or less."""
-        known = self._hosts.get(name)
-        if known is None and (owner := self._partition.at(name)) != self._partition.number:
-            known = self._hosts[name] = -owner
-        elif known is None:
-            row = self._db.execute("SELECT id FROM hosts WHERE name = ?", (name,)).fetchone()
-            known = row[0] if row else self._db.execute("INSERT INTO hosts (name) VALUES (?)", (name,)).lastrowid
-            self._hosts[name] = int(known or 0)
-            if len(self._hosts) > _HOSTS_IN_MEMORY:
-                self._hosts.popitem(last=False)
-        return int(known or 0)
-
-    def _set(self, host: int, state: int) -> None:
-        self._db.execute("UPDATE hosts SET state = ? WHERE id = ?", (state, host))
-
-    def _wake(self, host: int) -> None:
-        self._db.execute("UPDATE hosts SET state = 1 WHERE id = ? AND state = 0", (host,))
-
-    def _enter(self, host: int, address: str) -> None:
-        self._addresses.enter(address)
-        self._at[host] = address
-
-    def _leave(self, host: int) -> None:
-        """Free the host's place at its address, and let one that is parked there have it."""
-        address = self._at.pop(host, "")
-        if address:
-            self._addresses.leave(address)
-            self._db.execute(
-                "UPDATE hosts SET state = 1 WHERE id ="
-                " (SELECT id FROM hosts WHERE state = 3 AND address = ? ORDER BY ready_at LIMIT 1)",
-                (address,),
-            )
 
 
 def _outcome_at(host: int) -> str | None:
