@@ -1,4 +1,4 @@
-"""The command line: one verb each, and `run` for all of them in order.
+"""The command line: reads it, runs its verb, and ends with its exit code and one line for whatever went wrong.
 
 Exit codes: 0 done, 1 the work failed or `verify` found damage, 2 bad input or usage, 130 interrupted. Results go to
 standard output, progress and errors to standard error; `--debug` adds the traceback.
@@ -9,297 +9,44 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines import arguments
+from pipelines import arguments, verbs
 from pipelines.arguments import Arguments
-from pipelines.crawl_options import CrawlOptions
-from pipelines.signature import takes
 from schemas.errors import TuwenError
 
-app = typer.Typer(
-    name="tuwen",
-    help="Build an image-text corpus from the web: crawl, pair, measure, cluster, judge, pack, release.",
-    epilog="Beam's own options come after `--`, as in: tuwen measure CORPUS -- --runner=FlinkRunner",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
-
-CorpusFolder = Annotated[str, typer.Argument(metavar="CORPUS", help="the corpus folder, on any Beam filesystem")]
-Recipe = Annotated[str, typer.Option(help="a packaged recipe, or a TOML file (a slash or .toml)", metavar="NAME|FILE")]
-Version = Annotated[str, typer.Option(help="the release's version", metavar="X.Y.Z")]
-Workers = Annotated[int, typer.Option(help="processes to use", min=1)]
-EngineName = Annotated[str, typer.Option("--engine", help="local, flink or dataflow")]
-ImageSize = Annotated[int | None, typer.Option(help="re-encode pictures at this size; as they came without", min=1)]
-ResizeMode = Annotated[str, typer.Option(help="img2dataset's: border, keep_ratio, keep_ratio_largest, center_crop, no")]
-Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
-
-# Typer brings a click of its own in some versions: its usage errors are known by what BadParameter is made of.
 _STOPPED = 130  # what a shell says of Ctrl-C; typer turns the exception into it in some versions
-USAGE: Any = typer.BadParameter.__mro__[1]
-
-_given = Arguments((), (), False)  # what `main` took from the command line beside typer's part
-_list_run: Any = None  # what img2dataset's flags ask for
-
-
-def _engine(name: str, workers: int) -> Any:
-    from pipelines.engine import Engine, check
-
-    engine = Engine(name, workers, _given.beam)
-    check(engine)  # a mistyped word ends a command that has nothing to do, too
-    return engine
-
-
-@app.command(
-    epilog="Examples: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000;"
-    " while it runs: tuwen crawl --status corpus;"
-    " with img2dataset's flags: tuwen crawl --url-list x.parquet --output-folder out --image-size 256"
-)
-@takes(CrawlOptions)
-def crawl(
-    options: CrawlOptions,
-    status: Annotated[str, typer.Option(help="show how far a crawl has come", metavar="CORPUS")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="with --status: print JSON instead of a table")] = False,
-    explain: Annotated[
-        str, typer.Option(help="say what is asked before a URL, and what follows; do not fetch it", metavar="URL")
-    ] = "",
-) -> None:
-    """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
-    if status:
-        from pipelines import status as shown
-
-        shown.show(status, as_json=as_json)
-    elif explain:
-        from pipelines import explain as explained
-
-        explained.show(explain, options.settings(), options.out)
-    elif options.url_list:
-        from pipelines.img2dataset import ListRun
-        from pipelines.list_run import list_run
-
-        list_run(options, _list_run or ListRun(), _given.beam)
-    else:
-        from pipelines.crawl import crawl as verb
-
-        verb(options)
-
-
-@app.command(epilog="Example: tuwen pair corpus")
-def pair(corpus: CorpusFolder, workers: Workers = 1, engine: EngineName = "local") -> None:
-    """Join what was found with what was fetched: one row per pair."""
-    from pipelines.corpus import Corpus
-    from pipelines.pair import pair as verb
-
-    _say("pair", verb(Corpus(corpus), engine=_engine(engine, workers)))
-
-
-@app.command(epilog="Example: tuwen measure corpus --family text image --workers 2")
-def measure(
-    corpus: CorpusFolder,
-    family: Annotated[list[str] | None, typer.Option(help="families to measure; all without")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="models for the match family", metavar="REF")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda: for models")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32 or bf16: for models")] = "fp32",
-    workers: Workers = 1,
-    engine: EngineName = "local",
-) -> None:
-    """Measure every pair: texts and pictures, family by family. Decides nothing."""
-    from pipelines.corpus import Corpus
-    from pipelines.measure import measure as verb
-    from schemas.errors import BadInput
-
-    if model or device not in ("auto", "cpu") or precision != "fp32":
-        raise BadInput("--model, --device, --precision: no family of this version has a model to choose; leave them")
-    verb(Corpus(corpus), family or [], engine=_engine(engine, workers))
-
-
-@app.command(epilog="Example: tuwen cluster corpus --against corpus/releases/demo-1.0.0 flickr30k/")
-def cluster(
-    corpus: CorpusFolder,
-    against: Annotated[list[str] | None, typer.Option(help="older releases and test sets to match with")] = None,
-    workers: Workers = 1,
-    engine: EngineName = "local",
-) -> None:
-    """Find repeats and near-duplicates over the whole corpus."""
-    from pipelines.cluster import cluster as verb
-    from pipelines.corpus import Corpus
-
-    verb(Corpus(corpus), engine=_engine(engine, workers), against=tuple(against or ()))
-
-
-@app.command(
-    epilog="Example: tuwen judge corpus --recipe wukong, or: tuwen judge corpus --recipe my.toml --sql | duckdb"
-)
-def judge(
-    corpus: CorpusFolder,
-    recipe: Recipe,
-    sql: Annotated[bool, typer.Option("--sql", help="print the recipe as one DuckDB query, and judge nothing")] = False,
-    workers: Workers = 1,
-    engine: EngineName = "local",
-) -> None:
-    """Give every pair a verdict by a recipe: tiers and the base subset too."""
-    from pipelines.corpus import Corpus
-    from pipelines.judge import judge as verb
-    from schemas import recipe as recipes
-
-    loaded = recipes.load(recipe)
-    if sql:
-        print(recipes.sql(loaded, corpus), end="")
-        return
-    _say("judge", verb(Corpus(corpus), loaded, engine=_engine(engine, workers)))
-
-
-@app.command(epilog="Example: tuwen pack corpus --recipe wukong --version 1.0.0 --image-size 256")
-def pack(
-    corpus: CorpusFolder,
-    recipe: Recipe,
-    version: Version,
-    image_size: ImageSize = None,
-    resize_mode: ResizeMode = "border",
-    workers: Workers = 1,
-    engine: EngineName = "local",
-) -> None:
-    """Write the kept pairs as WebDataset shards with their Parquet: weak, strong and base."""
-    from pipelines.corpus import Corpus
-    from pipelines.pack import Packing
-    from pipelines.pack import pack as verb
-    from schemas.recipe import load
-
-    packing = Packing(image_size=image_size, resize_mode=resize_mode)
-    counts = verb(Corpus(corpus), load(recipe), version, engine=_engine(engine, workers), packing=packing)
-    _say("pack", counts)
-
-
-@app.command(epilog="Example: tuwen release corpus --recipe wukong --version 1.0.0")
-def release(
-    corpus: CorpusFolder,
-    recipe: Recipe,
-    version: Version,
-    date: Date = None,
-    workers: Workers = 1,
-    engine: EngineName = "local",
-) -> None:
-    """Finish a release: index, cards, report, and the manifest last."""
-    from pipelines import finish
-    from pipelines.corpus import Corpus
-    from schemas.recipe import load
-
-    finish.finish(Corpus(corpus), load(recipe), version, date, _engine(engine, workers))
-
-
-@app.command(epilog="Example: tuwen run --seeds seeds.toml --out corpus --recipe demo")
-@takes(CrawlOptions)
-def run(
-    options: CrawlOptions,
-    recipe: Recipe,
-    version: Version = "1.0.0",
-    image_size: ImageSize = None,
-    resize_mode: ResizeMode = "border",
-    date: Date = None,
-    workers: Workers = 1,
-    engine: EngineName = "local",
-) -> None:
-    """All verbs in order, from seeds to a finished release; ends with the funnel as a table."""
-    from pipelines.crawl import crawl as crawl_verb
-    from pipelines.pack import Packing, check_version
-    from pipelines.release import check_date
-    from schemas.recipe import load
-
-    # A mistake in any of these shows before the crawl, which may take days.
-    load(recipe)
-    check_version(version)
-    check_date(date)
-    Packing(image_size=image_size, resize_mode=resize_mode)
-    _engine(engine, workers)
-    crawl_verb(options)
-    corpus = options.out
-    pair(corpus, workers, engine)
-    measure(corpus, workers=workers, engine=engine)
-    cluster(corpus, workers=workers, engine=engine)
-    judge(corpus, recipe, workers=workers, engine=engine)
-    pack(corpus, recipe, version, image_size, resize_mode, workers, engine)
-    release(corpus, recipe, version, date, workers, engine)
-
-
-@app.command(epilog="Example: tuwen verify corpus/releases/wukong-1.0.0")
-def verify(
-    path: Annotated[str, typer.Argument(metavar="RELEASE", help="the folder of a release")],
-    workers: Workers = 1,
-    engine: EngineName = "local",
-) -> None:
-    """Hash every file of a release again and compare it with its manifest and index."""
-    from pipelines.progress import printable
-    from pipelines.verify import verify as verb
-    from schemas.errors import Damaged
-
-    damage = verb(path, engine=_engine(engine, workers))
-    for line in damage:
-        print(printable(line))  # it may name members of a stranger's tar
-    if damage:
-        raise Damaged(f"{path}: {len(damage)} faults; restore the files named above, or pack the release again")
-    print(f"{path}: sound")
-
-
-@app.command(epilog="Example: tuwen diff corpus/releases/wukong-1.0.0 corpus/releases/wukong-1.1.0 --json")
-def diff(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="the folder of the older release")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="the folder of the newer release")],
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
-) -> None:
-    """Tell which pairs and shards two releases differ in, and which version that makes."""
-    from pipelines import finish
-
-    finish.show_diff(old, new, as_json)
-
-
-@app.command(epilog="Example: tuwen report corpus")
-def report(
-    path: Annotated[str, typer.Argument(metavar="CORPUS|RELEASE", help="a judged corpus, or a release")],
-    recipe: Annotated[str | None, typer.Option(help="whose ledger; the corpus's only one without")] = None,
-) -> None:
-    """Print the funnel of a corpus or a release, and write or name the page that shows it."""
-    from pipelines import finish
-
-    finish.show_report(path, recipe)
-
-
-def _say(verb: str, counts: dict[str, int]) -> None:
-    """The verb's result in one line."""
-    from pipelines.progress import summary
-
-    print(f"{verb}: {summary(counts) or 'nothing'}")
+# Typer brings a click of its own in some versions: its usage errors are known by what BadParameter is made of.
+_USAGE: Any = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:
     """Run one command line and exit with its code."""
-    global _given  # noqa: PLW0603 - a process has one command line
-    _given = arguments.split(sys.argv[1:])
-    if _given.debug:
+    sys.exit(run(arguments.split(sys.argv[1:])))
+
+
+def run(line: Arguments) -> int:
+    """Run one command line; its exit code."""
+    if line.debug:
         os.environ["TUWEN_DEBUG"] = "1"
-    sys.exit(_run(list(_given.ours)))
-
-
-def _run(words: list[str]) -> int:
+    words, verbs.given = list(line.ours), verbs.Given(line.beam)
     try:
         if arguments.is_list_run(words):
-            words = _with_img2dataset(words)
-        code = int(app(words, standalone_mode=False) or 0)
-        return code if code != _STOPPED else _fail("interrupted; the same command goes on from here", code)
-    except USAGE as error:
+            words = _with_img2dataset(words, line.beam)
+        code = int(verbs.app(words, standalone_mode=False) or 0)
+        return code if code != _STOPPED else _interrupted()
+    except _USAGE as error:
         command = error.ctx.command_path if error.ctx else "tuwen"
         if not words:
             print(error.format_message(), file=sys.stderr)
             return 2
         return _fail(f"{error.format_message()} See: {command} --help", 2)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; the same command goes on from here", _STOPPED)
+        return _interrupted()
     except TuwenError as error:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone
@@ -309,20 +56,25 @@ def _run(words: list[str]) -> int:
         return _fail(f"{type(error).__name__}: {error}; this is a fault of tuwen: add --debug for the traceback", 1)
 
 
-def _with_img2dataset(words: list[str]) -> list[str]:
-    """Take img2dataset's flags, which typer cannot read, out of a command line; what they ask for is `_list_run`."""
-    global _list_run  # noqa: PLW0603 - as `_given`
+def _with_img2dataset(words: list[str], beam: tuple[str, ...]) -> list[str]:
+    """Take img2dataset's flags, which typer cannot read, out of a command line."""
     from pipelines import img2dataset
 
-    ours = (name for parameter in typer.main.get_command(app).commands["crawl"].params for name in parameter.opts)  # type: ignore[attr-defined]
-    _list_run = img2dataset.read(words[1:], {name.lstrip("-").replace("-", "_") for name in ours})
-    return ["crawl", *_list_run.rest]
+    crawl = typer.main.get_command(verbs.app).commands["crawl"]  # type: ignore[attr-defined]
+    ours = {name.lstrip("-").replace("-", "_") for parameter in crawl.params for name in parameter.opts}
+    listed = img2dataset.read(words[1:], ours)
+    verbs.given = verbs.Given(beam, listed)
+    return ["crawl", *listed.rest]
+
+
+def _interrupted() -> int:
+    return _fail("interrupted; the same command goes on from here", _STOPPED)
 
 
 def _fail(message: str, code: int) -> int:
     from pipelines.progress import printable
 
-    if _given.debug:
+    if os.environ.get("TUWEN_DEBUG"):
         traceback.print_exc()
     Console(stderr=True, soft_wrap=True, highlight=False).print(f"tuwen: {escape(printable(message))}", style=None)
     return code

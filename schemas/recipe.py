@@ -146,7 +146,10 @@ def load(name_or_path: str) -> Recipe:
 
 def canonical(recipe: Recipe) -> str:
     """The recipe as text that is equal for equal recipes."""
-    return msgspec.json.encode(recipe, order="sorted").decode()
+    fields = msgspec.to_builtins(recipe)
+    # A default that is a struct is left out only where it is the very default.
+    whole = {name: value for name, value in fields.items() if value != {}}
+    return msgspec.json.encode(whole, order="sorted").decode()
 
 
 def of_canonical(text: str) -> Recipe:

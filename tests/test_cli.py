@@ -36,6 +36,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(root)
 
 
+RUN = ("run", "--seeds", "http://a.example/", "--out", "{none}", "--recipe", "demo")
 BAD = [
     (("judge", "{corpus}", "--recipe", "nobody"), "packaged are: demo"),
     (("judge", "{corpus}", "--recipe", "{bad}"), "did you mean image_width?"),
@@ -55,6 +56,22 @@ BAD = [
     (("report", "{none}"), "recipe"),
     (("fly",), "fly"),
     (("judge", "{corpus}", "--recipe", "wukong", "--", "--no_such_flag"), "no_such_flag"),
+    (("measure", "{corpus}", "--engine", "spark"), "use one of local, flink, dataflow"),
+    (("crawl", "--seeds", "http://a.example/", "--url-list", "a.csv", "--out", "{none}"), "exactly one of"),
+    # What run is told of later verbs is looked at before the crawl, which may take days.
+    (
+        ("run", "--seeds", "http://a.example/", "--out", "{none}", "--recipe", "demo", "--version", "1.0"),
+        "three numbers",
+    ),
+    ((*RUN, "--date", "soon"), "--date soon"),
+    (
+        ("run", "--seeds", "http://a.example/", "--out", "{none}", "--recipe", "demo", "--resize-mode", "x"),
+        "--resize-mode x",
+    ),
+    (
+        ("run", "--seeds", "http://a.example/", "--out", "{none}", "--recipe", "demo", "--", "--no_such_flag"),
+        "no_such_flag",
+    ),
 ]
 
 
@@ -67,6 +84,18 @@ def test_bad_input_is_one_clear_line(corpus: str, tmp_path: Path, words: tuple[s
     assert done.returncode in (1, 2) and "Traceback" not in done.stderr
     assert said in done.stderr.splitlines()[-1], done.stderr
     assert done.returncode == 2 or words[0] == "verify"
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_recipe_from_a_file_has_its_report(corpus: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('name = "mine"\n[[keep]]\nsignal = "image_aspect"\nmax = 3\nwhy = "a banner"\n', "utf-8")
+    assert tuwen("judge", corpus, "--recipe", str(mine)).returncode == 0
+    done = tuwen("report", corpus, "--recipe", "mine")
+    assert done.returncode == 0 and "ledger/mine/report.html" in done.stdout, done.stderr
+    mine.write_text(mine.read_text("utf-8").replace("max = 3", "max = 2"), "utf-8")
+    done = tuwen("pack", corpus, "--recipe", str(mine), "--version", "1.0.0")
+    assert done.returncode == 2 and "from another recipe of this name" in done.stderr
 
 
 def test_the_printed_query_gives_the_ledger(corpus: str) -> None:

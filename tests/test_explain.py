@@ -37,7 +37,7 @@ def tuwen(capsys: pytest.CaptureFixture[str]) -> Tuwen:
     """The command line, in this process."""
 
     def run(*words: str) -> Done:
-        code = cli._run(list(split(list(words)).ours))
+        code = cli.run(split(list(words)))
         return Done(code, *capsys.readouterr())
 
     return run

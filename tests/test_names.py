@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli
+from pipelines.arguments import split
 from pipelines.engine import Engine
 from pipelines.pack import Packing, pack
 from pipelines.release import release
@@ -101,7 +102,7 @@ def test_what_is_printed_obeys_nobody(
             for ending in ("jpg", "txt", "json"):
                 tar.addfile(tarfile.TarInfo(f"\x1b]0;owned\x07/../{ending}.{ending}"), io.BytesIO())
     paths = [str(release_)] * (2 if words[0] == "diff" else 1)
-    cli._run([words[0], *paths, *words[1:]])
+    cli.run(split([words[0], *paths, *words[1:]]))
     said = capsys.readouterr()
     assert said.out + said.err
     assert not OBEYED.search(said.out + said.err), said

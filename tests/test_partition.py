@@ -225,7 +225,8 @@ def test_ctrl_c_ends_all_of_them(webs: list[Web], tmp_path: Path) -> None:
     started = children(parent.pid)
     os.kill(parent.pid, signal.SIGINT)
     _, errors = parent.communicate(timeout=30)
-    assert parent.returncode == 130 and "Traceback" not in errors, errors
+    assert parent.returncode == 130 and "tuwen: interrupted; the same command goes on from here" in errors, errors
+    assert "Traceback" not in errors
     assert not [one for one in started if Path(f"/proc/{one}").exists()]
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import BadInput
-from schemas.recipe import Keep, Once, Recipe, load, packaged, sql
+from schemas.recipe import Keep, Once, Recipe, canonical, load, of_canonical, packaged, sql
 from schemas.signals import FAMILIES, all_signals, family_schema
 from schemas.tables import PAIRS
 
@@ -229,3 +229,16 @@ def test_every_packaged_query_runs_and_gives_one_row_per_pair(tmp_path: Path, na
 def test_a_recipe_survives_being_written_down() -> None:
     recipe = load("demo")
     assert msgspec.json.decode(msgspec.json.encode(recipe), type=Recipe) == recipe
+
+
+@pytest.mark.parametrize("name", packaged())
+def test_a_recipe_is_the_same_when_it_is_read_back(name: str) -> None:
+    text = canonical(load(name))
+    assert canonical(of_canonical(text)) == text
+
+
+def test_a_recipe_without_tiers_is_the_same_when_it_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\n[[keep]]\nsignal = "image_aspect"\nmax = 3\nwhy = "a banner"\n', "utf-8")
+    text = canonical(load(str(path)))
+    assert canonical(of_canonical(text)) == text
