@@ -22,7 +22,7 @@ from crawlers.fetch import Fetched
 from crawlers.settings import Settings
 from crawlers.state import State
 from schemas.errors import Damaged
-from schemas.files import whole, write_parquet
+from schemas.files import sync_folder, whole, write_parquet
 from schemas.pair import Candidate
 from schemas.tables import FOUND, LOG
 
@@ -210,7 +210,7 @@ class Store:
         self._state.put("sealing", 0)
         for folder in (PAGES, IMAGES):
             if (self._folder / folder).is_dir():
-                _sync(self._folder / folder)
+                sync_folder(self._folder / folder)
         self._state.commit()
 
     def _table(self, table: str, schema: pa.Schema, order: str) -> pa.Table:
@@ -259,14 +259,6 @@ class Store:
         for file in self._files.values():
             _quietly_close(file)
         self._files.clear()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _quietly_close(file: BinaryIO) -> None:

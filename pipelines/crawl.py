@@ -30,6 +30,11 @@ def crawl(options: CrawlOptions, **changes: Any) -> dict[str, int]:
     corpus = _local(options.out, settings)
     counts = _crawled(partial(source, Path(corpus.root)), corpus, settings, options)
     print(f"crawl: {summary(counts)}")
+    if not any(counts.get(f"{kind}/ok") for kind in ("page", "image", "list")):
+        print(
+            f"crawl: nothing came; {corpus.crawl('log')} says why, and so does tuwen crawl --explain URL",
+            file=sys.stderr,
+        )
     return counts
 
 

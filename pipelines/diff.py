@@ -126,11 +126,11 @@ def _manifest(folder: str) -> Manifest:
 
 def _entries(folder: str, made: Manifest) -> Iterator[Entry]:
     """Every pair of a release in order of key: its tiers' indexes, each in order already, merged."""
-    numbers = iter(range(len(made.files)))
-    tiers = []
+    tiers, begun = [], 0  # the index files of a tier follow those of the one before
     for tier in INDEXED:
-        tars = sorted(name for name in made.files if name.startswith(f"{tier}/") and name.endswith(".tar"))
-        tiers.append(_read([index_path(folder, next(numbers)) for _ in tars], tier))
+        tars = sum(name.startswith(f"{tier}/") and name.endswith(".tar") for name in made.files)
+        tiers.append(_read([index_path(folder, begun + number) for number in range(tars)], tier))
+        begun += tars
     return heapq.merge(*tiers)
 
 

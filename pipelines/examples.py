@@ -19,7 +19,7 @@ from filters import decode
 from pipelines import files, shards
 from pipelines.charts import number
 from pipelines.corpus import Corpus
-from pipelines.measure import read_picture
+from pipelines.originals import read_picture
 from schemas.recipe import Recipe
 
 SIDE = 128  # pixels of a thumbnail's long side: a hundred of them are half a megabyte

@@ -179,7 +179,9 @@ def _readable(path: str) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise Damaged(f"{path}: missing; run the verb that writes it again") from None
     except pa.ArrowInvalid as error:
-        raise Damaged(f"{path}: not a whole Parquet file ({error}); delete it and run its verb again") from None
+        raw = "/crawl/" in path  # what was fetched cannot be made again
+        way = "restore it, or crawl again into a new folder" if raw else "delete it and run its verb again"
+        raise Damaged(f"{path}: not a whole Parquet file ({error}); {way}") from None
 
 
 def remove(paths: Iterable[str]) -> None:

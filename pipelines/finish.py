@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from rich.console import Console
 from rich.table import Table
@@ -37,6 +38,8 @@ def finish(corpus: Corpus, recipe: Recipe, version: str, date: str | None, engin
     )
     folder = corpus.release(recipe.name, version)
     _table(f"{recipe.name} {version}", counted.packed(made.counts).rows())
+    if not made.counts.packed:
+        print("release: it holds no pair; the funnel and the report say where they were lost", file=sys.stderr)
     print(f"release: {folder}\nreport:  {files.join(folder, 'report.html')}")
 
 

@@ -6,7 +6,6 @@ which version and models it was made with; when they change, that family alone i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
@@ -16,8 +15,9 @@ from filters import measure as measure_samples
 from pipelines import files
 from pipelines.corpus import Corpus
 from pipelines.engine import Engine, run
+from pipelines.originals import read_picture
 from pipelines.outputs import Outputs
-from schemas.errors import BadInput, Damaged
+from schemas.errors import BadInput
 
 _ROWS = 1024  # pairs read at a time; texts are short, and the pictures come one by one
 
@@ -90,20 +90,3 @@ def _pictures(corpus: Corpus, shard: str) -> Iterator[Sample]:
                 data = read_picture(corpus, image_id, warc, offset, length)
                 place, picture = (warc, offset), decode(data)
             yield Sample(**row, picture=picture)
-
-
-def read_picture(corpus: Corpus, image_id: str, warc: str, offset: int, length: int) -> bytes:
-    """The bytes of one picture. Raises Damaged when they are not those that were fetched."""
-    path = corpus.crawl(warc)
-    try:
-        with files.open_read(path) as file:
-            file.seek(offset)
-            data = file.read(length)
-    except FileNotFoundError:
-        raise Damaged(f"{path}: missing; restore the file, or crawl again into a new folder") from None
-    if hashlib.sha256(data).hexdigest() != image_id:
-        raise Damaged(
-            f"{path}: the {length} bytes at {offset} are not the picture that was fetched; "
-            "restore the file, or crawl again into a new folder"
-        )
-    return data

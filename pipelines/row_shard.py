@@ -16,7 +16,7 @@ import pyarrow as pa
 from pipelines import files
 from pipelines.corpus import Corpus
 from pipelines.fit import Fit, Fitted, fitted
-from pipelines.sample import read_picture
+from pipelines.originals import read_picture
 from pipelines.tars import Writer
 from schemas.outcome import Outcome
 
@@ -213,7 +213,7 @@ def _sample(add: Add, key: str, row: Row, fetch: Row, corpus: Corpus, shards: Ro
         # img2dataset finds out that something is no picture when it resizes.
         status = NOT_RESIZED if fetch["outcome"] == Outcome.BAD_TYPE else NOT_DOWNLOADED
         return {**sample, "status": status, "error_message": said}
-    data = read_picture(fetch, corpus)
+    data = read_picture(corpus, fetch["image_id"], fetch["warc"], fetch["offset"], fetch["length"])
     digest = hashlib.new(shards.compute_hash, data).hexdigest() if shards.compute_hash else None
     if shards.verify_hash_col and digest != expected:
         return {**sample, "error_message": "hash mismatch"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterable
@@ -13,9 +12,10 @@ import pyarrow as pa
 
 from pipelines import files
 from pipelines.corpus import Corpus
+from pipelines.originals import read_picture
 from pipelines.resize import ENDING, Packed, Packing, picture
 from pipelines.tars import Hashed, Writer
-from schemas.errors import BadInput, Damaged
+from schemas.errors import BadInput
 from schemas.samples import SAMPLES
 
 Row = dict[str, Any]
@@ -101,21 +101,6 @@ def out_already(folder: str) -> BadInput:
     return BadInput(f"{folder}: version {version} is out already, and this would alter it; give a new --version")
 
 
-def read_picture(row: Row, corpus: Corpus) -> bytes:
-    """A picture's original bytes, by one range read. Raises Damaged when they are not those that were fetched."""
-    path = corpus.crawl(*str(row["warc"]).split("/"))
-    try:
-        with files.open_read(path) as file:
-            file.seek(row["offset"])
-            data = file.read(row["length"])
-    except OSError as error:
-        why = error.strerror or error
-        raise Damaged(f"{path}: cannot be read ({why}); bring the file back, or crawl again") from error
-    if hashlib.sha256(data).hexdigest() != row["image_id"]:
-        raise Damaged(f"{path}: not the picture that was fetched at offset {row['offset']}; crawl again")
-    return data
-
-
 def _add(tar: Writer, row: Row, shards: Shards) -> Row:
     """Add one pair to the tar; returns its row of the Parquet."""
     packed = _pack(row, shards)
@@ -144,7 +129,8 @@ def _pack(row: Row, shards: Shards) -> Packed:
     if not row["image_decodes"]:
         return Packed(b"", 0, 0, error="the picture does not decode")
     shown = (row["image_width"], row["image_height"])
-    return picture(read_picture(row, shards.corpus), row["image_orientation"], shown, shards.packing)
+    original = read_picture(shards.corpus, *(row[name] for name in ("image_id", *PLACE)))
+    return picture(original, row["image_orientation"], shown, shards.packing)
 
 
 def sample_json(sample: Row) -> bytes:

@@ -236,7 +236,8 @@ def verify(
     for line in damage:
         print(printable(line))  # it may name members of a stranger's tar
     if damage:
-        raise Damaged(f"{path}: {len(damage)} faults; restore the files named above, or pack the release again")
+        found = f"{len(damage)} fault{'s' if len(damage) > 1 else ''}"
+        raise Damaged(f"{path}: {found}; restore the files named above, or pack the release again")
     print(f"{path}: sound")
 
 

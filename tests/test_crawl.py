@@ -531,13 +531,13 @@ def test_kill_9_at_any_point(wide_web: tuple[Web, ...], tmp_path: Path, seed: in
     killed = 0
     while True:
         child = process(wide_web, tmp_path / "killed")
-        wait_for(wide_web, requests(wide_web) + chance.randrange(6, 18), child)
+        wait_for(wide_web, requests(wide_web) + chance.randrange(3, 10), child)
         time.sleep(chance.random() * 0.02)
         child.kill()
         if ended(child)[0] == 0:
             break
         killed += 1
-    assert killed >= 6
+    assert killed >= 10  # twenty points over the two seeds
     assert said(tmp_path / "killed") == whole
     before = requests(wide_web)
     assert ended(process(wide_web, tmp_path / "killed"))[0] == 0 and requests(wide_web) == before
