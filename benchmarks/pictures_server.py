@@ -77,6 +77,15 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
 
+def _answer(picture: bytes, path: str) -> tuple[bytes, bytes, bytes]:
+    """Status, type and body: rules, pictures, and none of the other files that a crawler asks an origin for."""
+    if path == "/robots.txt":
+        return b"200 OK", b"text/plain", _ROBOTS
+    if path.endswith(".jpg"):
+        return b"200 OK", b"image/jpeg", numbered(picture, path)
+    return b"404 Not Found", b"text/plain", b"not here"
+
+
 def _handler(picture: bytes, context: ssl.SSLContext | None) -> type[socketserver.StreamRequestHandler]:
     class Handler(socketserver.StreamRequestHandler):
         disable_nagle_algorithm = True
@@ -91,11 +100,9 @@ def _handler(picture: bytes, context: ssl.SSLContext | None) -> type[socketserve
                 while line := self.rfile.readline():
                     path = line.split(b" ")[1].decode()
                     asked = b"".join(iter(self.rfile.readline, b"\r\n"))
-                    robots = path == "/robots.txt"
-                    body = _ROBOTS if robots else numbered(picture, path)
-                    kind = b"text/plain" if robots else b"image/jpeg"
-                    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, len(body))
-                    self.request.sendall(head + body)
+                    status, kind, body = _answer(picture, path)
+                    head = b"HTTP/1.1 %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+                    self.request.sendall(head % (status, kind, len(body)) + body)
                     if b"connection: close" in asked.lower():
                         return
             except OSError:

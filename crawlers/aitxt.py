@@ -5,6 +5,8 @@ Its words are those of robots.txt, its rules are endings of names (`Disallow: *.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from crawlers.consent import Consent
 
 NAME = "ai.txt"
@@ -20,6 +22,12 @@ def ai_txt(body: bytes, agent: str, source: str) -> Consent:
     >>> ai_txt(b"User-Agent: *\\nAllow: *.txt\\nDisallow: *.jpg, *.png\\n", "TuwenBot", "").said
     ('image no', 'text yes')
     """
+    said = _said(body, agent)
+    return Consent(NAME, said, source=source if said else "")
+
+
+@lru_cache(maxsize=64)  # a file is read once for all URLs of its origin; 64 MiB of files at most
+def _said(body: bytes, agent: str) -> tuple[str, ...]:
     rules: dict[str, str] = {}
     ours, naming = True, False
     for line in body.decode("utf-8-sig", "replace").splitlines():
@@ -38,5 +46,5 @@ def ai_txt(body: bytes, agent: str, source: str) -> Consent:
                     rules[ending] = "no" if name == "disallow" else "yes"
     general = [rules[one] for one in _ALL if one in rules]
     fallback = "no" if "no" in general else "yes" if general else ""
-    said = [f"{kind} {rules.get(ending, fallback)}" for kind, ending in _TYPES.items() if rules.get(ending, fallback)]
-    return Consent(NAME, tuple(said), source=source if said else "")
+    found = ((kind, rules.get(ending, fallback)) for kind, ending in _TYPES.items())
+    return tuple(f"{kind} {word}" for kind, word in found if word)

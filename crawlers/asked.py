@@ -145,10 +145,12 @@ class Answers:
         """Keep an answer; whether it is the first in crawl round `number`, and so has its row in the log."""
         row = self._db.execute("SELECT round FROM asked WHERE url = ?", (url,)).fetchone()
         came = outcome is Outcome.OK
-        html = came and media.sniff(fetched.body[: media.ENOUGH]) == "text/html"  # the header lies about text files
+        kind = media.sniff(fetched.body[: media.ENOUGH])  # the header lies about text files
+        html = came and kind == "text/html"
+        text = came and (kind in ("", "text/html") or url == f"{origin(url)}/robots.txt")  # a picture says nothing
         self._db.execute(
             "INSERT OR REPLACE INTO asked VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
-            (url, fetched.started, str(outcome), fetched.status, number, html, fetched.body if came else b""),
+            (url, fetched.started, str(outcome), fetched.status, number, html, fetched.body if text else b""),
         )
         self._recent.drop(url)
         return row is None or int(row[0]) != number

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
@@ -79,9 +80,8 @@ def licence(body: bytes, url: str, source: str) -> Consent:
     >>> licence(body, "https://a.example/b", "https://a.example/l.xml").decided
     'prohibits ai-all'
     """
-    try:
-        root = fromstring(body[:LARGEST], forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, RecursionError, LookupError):
+    root = _root(body)
+    if root is None:
         return Consent(NAME, ("unread",), source=source)
     scopes = [(length, one) for one in root.iter() if _tag(one) == "content" and (length := _scope(one, url)) >= 0]
     longest = max((length for length, _ in scopes), default=-1)
@@ -95,6 +95,14 @@ def licence(body: bytes, url: str, source: str) -> Consent:
         if length == longest and licences and all(_permits_others(one) for one in licences):
             refusals.append("permits no training")
     return Consent(NAME, tuple(dict.fromkeys(said)), next(iter(refusals), ""), source)
+
+
+@lru_cache(maxsize=32)  # a document is read once for all URLs that it speaks of; a tree may be ten times its 1 MiB
+def _root(body: bytes) -> Element | None:
+    try:
+        return fromstring(body[:LARGEST], forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, RecursionError, LookupError):
+        return None
 
 
 def _tag(element: Element) -> str:

@@ -275,6 +275,14 @@ def test_a_page_in_the_place_of_a_file_says_nothing(web: Web, tmp_path: Path) ->
     assert "note" in rows["/"]["evidence"]["files"][0]
 
 
+def test_a_picture_in_the_place_of_a_file_is_not_kept(web: Web, tmp_path: Path) -> None:
+    """A site that answers everything with a picture: to read that anew for each of its URLs would be slow."""
+    run(web, tmp_path, {"/ai.txt": picture(), "/.well-known/tdmrep.json": picture()}, **asking())
+    with opened(tmp_path, loopback(**asking())) as (_, _, state):
+        kept = dict(state.db.execute("SELECT url, length(body) FROM asked WHERE url NOT LIKE '%robots.txt'"))
+    assert set(kept) == {web.url("/ai.txt"), web.url("/.well-known/tdmrep.json")} and set(kept.values()) == {0}
+
+
 def test_a_file_is_asked_for_only_where_robots_allow(web: Web, tmp_path: Path) -> None:
     closed = robots("User-agent: *\nDisallow: /.well-known/\nDisallow: /ai.txt")
     rows = run(web, tmp_path, {"/robots.txt": closed}, **asking())
