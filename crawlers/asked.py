@@ -100,6 +100,7 @@ class Answers:
     """The answers for every file that was asked for, until they are a day old."""
 
     def __init__(self, state: State, settings: Settings) -> None:
+        self._state = state
         self._db = state.db
         self._settings = settings
         self._recent: Recent[Answer] = Recent(_IN_MEMORY, _HEAVIEST)
@@ -120,12 +121,15 @@ class Answers:
 
     def _stored(self, url: str) -> Answer | None:
         row = self._db.execute(
-            "SELECT asked, outcome, status, html, body FROM asked WHERE url = ? AND outcome != ''", (url,)
+            "SELECT asked, outcome, status, html, body, round FROM asked WHERE url = ? AND outcome != ''", (url,)
         ).fetchone()
         if row is None:
             return None
-        kind = Rules if url == f"{origin(url)}/robots.txt" else Answer
-        return kind(url, row[0], Outcome(row[1]), row[2], bool(row[3]), row[4])
+        if url != f"{origin(url)}/robots.txt":
+            return Answer(url, row[0], Outcome(row[1]), row[2], bool(row[3]), row[4])
+        rules = Rules(url, row[0], Outcome(row[1]), row[2], bool(row[3]), row[4])
+        # What could not be read is asked for again in every round.
+        return None if rules.ruling is Ruling.CLOSED and row[5] < self._state.get("round") else rules
 
     def attempts(self, url: str) -> int:
         """How often a file was asked for in vain since the last answer."""

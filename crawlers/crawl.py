@@ -15,14 +15,13 @@ from crawlers.fetch import Fetcher
 from crawlers.frontier import Frontier
 from crawlers.outbox import Outbox
 from crawlers.parked import Parked
-from crawlers.partition import Partition
 from crawlers.searches import Searches
 from crawlers.settings import Settings
-from crawlers.state import State, partitions_of
+from crawlers.state import State, check_partitions
 from crawlers.store import Store
 from crawlers.visit import Visitor
 from crawlers.wishes import Wishes
-from schemas.errors import BadInput, Damaged, WorkFailed
+from schemas.errors import Damaged, WorkFailed
 from schemas.seeds import Site
 
 Report = Callable[[Mapping[str, int]], None]
@@ -67,12 +66,13 @@ def opened(corpus: Path, settings: Settings) -> Iterator[tuple[Frontier, Store, 
         for name in ("pages", "images", "log", "found"):
             if any((folder / name).glob(f"r*-{settings.partition.name}-*")):
                 raise Damaged(f"{path}: missing, though {folder / name} has files; restore it, or remove {folder}")
+    check_partitions(corpus, settings.partition.of)
     state = State(path)
     store = None
     try:
         state.open()
         try:
-            _hold_to_partition(state, settings.partition)
+            state.put("partitions", settings.partition.of)
             store = Store(folder, state, settings)
             yield Frontier(state, settings), store, state
         finally:
@@ -83,18 +83,6 @@ def opened(corpus: Path, settings: Settings) -> Iterator[tuple[Frontier, Store, 
         raise WorkFailed(
             f"{folder}: {error}; see to it and run the same command again: it goes on from the last checkpoint"
         ) from error
-
-
-def _hold_to_partition(state: State, partition: Partition) -> None:
-    """Raise BadInput where the folder is crawled in another number of partitions: hosts would change hands."""
-    for path in sorted(state.path.parent.glob("part-*.sqlite")):
-        of = state.get("partitions", partition.of) if path == state.path else partitions_of(path)
-        if of not in (0, partition.of):
-            raise BadInput(
-                f"{path}: this crawl goes in {of} partitions, not {partition.of}; say --partitions {of}"
-                f" or --partition i/{of}, or crawl into another folder"
-            )
-    state.put("partitions", partition.of)
 
 
 def rounds(

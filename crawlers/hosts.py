@@ -21,6 +21,9 @@ from schemas.outcome import Outcome
 _IN_MEMORY = 20_000  # names with their numbers: some 4 MB
 
 
+# The states stand as literals in SQL where a partial index holds them: SQLite finds it by the literal alone.
+
+
 class Hosts:
     """All hosts, in the state. A host that is another partition's has that partition's number, as 0 or less."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crawlers.urls import host_queue
-from schemas.errors import Damaged, WorkFailed
+from schemas.errors import BadInput, Damaged, WorkFailed
 from schemas.outcome import Outcome
 from schemas.tables import FOUND, LOG
 
@@ -172,3 +172,12 @@ def partitions_of(path: Path) -> int:
         except sqlite3.OperationalError:
             return 0
     return 0 if row is None else int(row[0])
+
+
+def check_partitions(corpus: Path, number: int) -> None:
+    """Raise BadInput where a crawl goes in another number of partitions: its hosts would change hands."""
+    for path in sorted((corpus / "crawl" / "state").glob("part-*.sqlite")):
+        of = partitions_of(path)
+        if of not in (0, number):
+            way = "leave --partitions away" if of == 1 else f"say --partitions {of}, or --partition i/{of}"
+            raise BadInput(f"{path}: this crawl goes in {of} partition{'s' * (of > 1)}, not {number}; {way}")

@@ -68,11 +68,12 @@ def status(corpus: Path) -> Status:
 
 def counts(corpus: Path) -> dict[str, int]:
     """How many URLs ended how over all partitions, as of the last checkpoint of each; empty before the first."""
-    return _sum(_reading(path, _counts) for path in _states(corpus) if partitions_of(path))
+    return _sum(_reading(path, _counts) for path in _states(corpus))
 
 
 def _states(corpus: Path) -> list[Path]:
-    return sorted((corpus / "crawl" / "state").glob("part-*.sqlite"))
+    paths = sorted((corpus / "crawl" / "state").glob("part-*.sqlite"))
+    return [path for path in paths if partitions_of(path)]  # the others are being made
 
 
 def _reading(path: Path, read: Callable[[sqlite3.Connection], T]) -> T:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawlers.rows import Wanted, records
+from schemas.errors import BadInput
 
 _AT_ONCE = 10_000  # rows that a type is inferred from at a time
 _NULLS = frozenset(("", "null", "NULL", "NaN", "nan", "N/A", "NA", "n/a", "#N/A"))  # numbers that are not there
@@ -25,6 +26,9 @@ def column_types(file: Path, wanted: Sequence[Wanted], input_format: str) -> lis
     """
     if input_format == "parquet":
         schema = pq.read_schema(file)
+        for one in wanted:
+            if one.name not in schema.names:
+                raise BadInput(f"{one.option} {one.name}: {file} has no such column; it has {', '.join(schema.names)}")
         return [schema.field(one.name).type for one in wanted]
     narrow = _of_text if input_format.removesuffix(".gz") in ("csv", "tsv", "txt") else _of_values
     types: list[pa.DataType] = [pa.null()] * len(wanted)

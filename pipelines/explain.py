@@ -12,6 +12,7 @@ from crawlers.settings import Settings
 from pipelines import files
 from pipelines.progress import printable
 from schemas.errors import BadInput
+from schemas.outcome import Outcome
 
 _WIDTH = 16  # columns for the name of a signal: the longest has 14
 
@@ -62,8 +63,17 @@ def _said(one: Consent, settings: Settings) -> str:
 def _follows(found: Explained, settings: Settings) -> Iterator[str]:
     yield from (f"{signal} is ignored: {reason}" for signal, reason in settings.ignore)
     if found.verdict is not None:
-        yield f"It is not fetched: {found.decided} refuses. In the log its outcome is {found.verdict}."
+        yield f"It is not fetched: {_why(found)}. In the log its outcome is {found.verdict}."
         return
     yield f"It would be fetched, {found.pause:g} seconds or more after the last request to its host."
     yield "Then its answer could refuse too: by X-Robots-Tag, TDM-Reservation, Content-Usage, Content-Signal or an RSL"
-    yield "licence, and a page by <meta name=robots> and <meta name=tdm-reservation>."
+    yield "licence; a page by <meta name=robots> and <meta name=tdm-reservation>; a picture by what its own metadata"
+    yield "says (IPTC data mining, C2PA and CAWG, tdm:reservation)."
+
+
+def _why(found: Explained) -> str:
+    if found.verdict is Outcome.BLOCKED_ADDRESS:
+        return "its address is not public; --allow-address opens a range by hand"
+    if found.verdict in (Outcome.DNS, Outcome.ROBOTS_UNREACHABLE):
+        return "its robots.txt cannot be read, which means no"
+    return f"{found.decided} refuses"

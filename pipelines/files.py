@@ -6,6 +6,7 @@ from (`made_from`), so a verb that is run again knows which of its files are cur
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -103,7 +104,9 @@ def whole(path: str) -> Iterator[BinaryIO]:
             out.write(buffer.getbuffer())
     except OSError as error:
         why = error.strerror or str(error)
-        raise WorkFailed(f"{path}: cannot be written ({why}); make room, then run the same command again") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        way = "make room" if full else "choose another folder, or see to its rights"
+        raise WorkFailed(f"{path}: cannot be written ({why}); {way}, then run the same command again") from error
 
 
 def write_json(path: str, value: Any) -> None:

@@ -93,6 +93,13 @@ def lay_down(parts: list[Path], input_format: str, work: Path, shards: RowShards
     return number
 
 
+def check(url_list: str, input_format: str, shards: RowShards) -> None:
+    """Raise BadInput, before anything is fetched, for a column that a file lacks or a folder of another tool."""
+    for part in list_files(Path(url_list), input_format):
+        _listed(part, input_format or format_of(part.name), shards)
+    _refuse_others(shards)
+
+
 def _listed(part: Path, kind: str, shards: RowShards) -> tuple[list[Wanted], pa.Schema]:
     """What to read of one file of the list, the URL first, and its columns as img2dataset orders them."""
     url = Wanted("--url_col", shards.url_col)

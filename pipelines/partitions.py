@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
@@ -14,6 +17,7 @@ from crawlers import status
 from crawlers.outbox import undelivered
 from crawlers.partition import Partition
 from crawlers.settings import Settings
+from crawlers.state import check_partitions
 from pipelines.progress import while_running
 from schemas.errors import TuwenError, WorkFailed
 
@@ -30,6 +34,7 @@ def crawl_all(crawl: Crawl, corpus: Path, settings: Settings, number: int, *, ag
     Raises what the first process that failed raised, as WorkFailed where it died, after the others have stopped at a
     checkpoint; KeyboardInterrupt likewise. The same call goes on from there.
     """
+    check_partitions(corpus, number)
     own = [replace(settings, partition=Partition(one, number)) for one in range(number)]
 
     def poll() -> tuple[int, Mapping[str, int]]:
@@ -77,13 +82,21 @@ def _started(
 
 
 def _crawl(crawl: Crawl, settings: Settings, again: bool, said: Connection) -> None:
-    """What each process does: crawl, and tell how it went wrong."""
+    """What each process does: crawl, and tell how it went wrong. It stops at a checkpoint when its parent is gone."""
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
     try:
         crawl(settings, None, again=again)
     except KeyboardInterrupt:
         said.send(_STOPPED)
     except TuwenError as error:
         said.send(error)
+
+
+def _stop_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _check(process: BaseProcess, said: Connection) -> None:

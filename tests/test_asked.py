@@ -419,3 +419,14 @@ def test_a_challenge_is_an_outcome_and_no_page(web: Web, tmp_path: Path, status:
     assert rows["/"]["outcome"] == "http_error" and rows["/"]["status"] == int(status[:3])
     assert rows["/"]["evidence"]["error"] == "a challenge page of Alibaba Cloud"
     assert "/x" not in rows and rows["/"]["warc"] == ""
+
+
+def test_rules_that_could_not_be_read_are_asked_for_again_in_a_later_round(web: Web, tmp_path: Path) -> None:
+    run(web, tmp_path, {"/robots.txt": robots("", "503 Not now"), "/": page()}, longest_wait=0.01)
+    web.answers["/robots.txt"] = robots("User-agent: *\nAllow: /\n")
+    crawl([Site(web.url("/"), sitemap=False)], tmp_path, loopback(), again=True)
+    rows = pq.read_table(tmp_path / "crawl" / "log").to_pylist()
+    assert {row["round"]: row["outcome"] for row in rows if row["url"] == web.url("/")} == {
+        0: "robots_unreachable",
+        1: "ok",
+    }

@@ -191,6 +191,14 @@ def children(of: int) -> list[int]:
     return [one for one in map(int, listed) if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
+def alive(process: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_partitions_side_by_side_survive_the_kill_of_one(webs: list[Web], tmp_path: Path) -> None:
     for web in webs:
         web.delay = 0.05
@@ -227,10 +235,33 @@ def test_ctrl_c_ends_all_of_them(webs: list[Web], tmp_path: Path) -> None:
     _, errors = parent.communicate(timeout=30)
     assert parent.returncode == 130 and "tuwen: interrupted; the same command goes on from here" in errors, errors
     assert "Traceback" not in errors
-    assert not [one for one in started if Path(f"/proc/{one}").exists()]
+    assert not any(map(alive, started))
 
 
 def test_one_of_the_two_options(webs: list[Web], tmp_path: Path) -> None:
     parent = command(webs, tmp_path, "--partitions", "2", "--partition", "0/2")
     _, errors = parent.communicate(timeout=30)
     assert parent.returncode == 2 and "--partitions" in errors
+
+
+def test_a_wrong_number_of_partitions_leaves_nothing(webs: list[Web], tmp_path: Path) -> None:
+    crawl(seeds(webs), tmp_path, loopback())
+    parent = command(webs, tmp_path, "--partitions", "2")
+    _, errors = parent.communicate(timeout=60)
+    assert parent.returncode == 2 and "goes in 1 partition, not 2; leave --partitions away" in errors
+    assert status(tmp_path).partitions == 1
+
+
+def test_partitions_end_with_their_parent(webs: list[Web], tmp_path: Path) -> None:
+    for web in webs:
+        web.delay = 0.1
+    parent = command(webs, tmp_path, "--partitions", "2")
+    while parent.poll() is None and sum(len(web.asked) for web in webs) < 4:
+        time.sleep(0.01)
+    started = children(parent.pid)
+    parent.kill()
+    parent.communicate(timeout=30)
+    until = time.monotonic() + 30
+    while time.monotonic() < until and any(map(alive, started)):
+        time.sleep(0.05)
+    assert started and not any(map(alive, started))
