@@ -486,6 +486,6 @@ def test_a_wrong_flag_is_one_line_and_code_2(
 
 def test_a_slip_in_a_list_run_shows_before_anything_is_fetched(web: Web, tmp_path: Path) -> None:
     listed = write_list(tmp_path / "a.parquet", web)
-    with pytest.raises(BadInput, match="--save_additional_columns nope: .* has no such column; it has "):
+    with pytest.raises(BadInput, match=r"--save_additional_columns nope: .* has no such column; it has "):
         run(listed, tmp_path / "out", *LAION, '--save_additional_columns=["nope"]')
     assert not web.asked
