@@ -54,7 +54,7 @@ class Settings:
     ignore: tuple[tuple[str, str], ...] = ()  # signals that do not count, each with the reason why
     sitemaps: int = 500  # read of one site: 25 million URLs
     segment_bytes: int = 256 * 1024 * 1024  # of pictures in one WARC: the unit of retry of what follows
-    segment_rows: int = 250_000  # of log or found in one segment: some 200 MB while they are written
+    segment_rows: int = 100_000  # of log or found in one segment: some 200 MB while they are written
     checkpoint_responses: int = 200  # what a kill -9 costs at most: these are fetched again …
     checkpoint_seconds: float = 2.0  # … or what came in this time
 
