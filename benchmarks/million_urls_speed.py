@@ -31,6 +31,7 @@ from ipaddress import IPv4Address
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow.dataset as ds
 
@@ -86,7 +87,7 @@ def _crc(data: bytes) -> bytes:
 class _Answering(asyncio.Protocol):
     """One connection to any of the hosts."""
 
-    failed: set[int] = set()  # numbers that have failed once, of all connections
+    failed: ClassVar[set[int]] = set()  # numbers that have failed once, of all connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -280,6 +281,8 @@ def main() -> int:
     if not options.hosts <= options.urls <= _MOST:
         parser.error(f"--urls: give from {options.hosts} to {_MOST}, so that every host has one")
     if options.folder is not None:
+        if (options.folder / "corpus").exists():
+            parser.error(f"--folder {options.folder}: holds a crawl already, whose hosts are gone")
         options.folder.mkdir(parents=True, exist_ok=True)
         return measured(options.folder, options.urls, options.hosts)
     with tempfile.TemporaryDirectory() as name:
