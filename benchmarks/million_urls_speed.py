@@ -204,13 +204,23 @@ def _ended(state: Path) -> int:
 
 
 def at(samples: list[Sample], ended: float) -> Sample:
-    """The crawl when so many URLs had ended: time between the two samples around, memory of the later one."""
+    """The crawl when so many URLs had ended: time between the two samples around, memory of the earlier one.
+
+    The later one of the last two may be in the middle of what ends a crawl.
+    """
     for before, after in pairwise(samples):
         if after.ended >= ended > before.ended:
             part = (ended - before.ended) / (after.ended - before.ended)
             wall = before.wall + part * (after.wall - before.wall)
-            return Sample(wall, before.cpu + part * (after.cpu - before.cpu), after.memory, int(ended))
+            return Sample(wall, before.cpu + part * (after.cpu - before.cpu), before.memory, int(ended))
     return max((one for one in samples if one.ended <= ended), key=lambda one: one.wall)
+
+
+def most_of(samples: list[Sample], since: Sample, until: Sample) -> int:
+    """The most memory between two times, with the samples around them: bytes."""
+    first = max(number for number, one in enumerate(samples) if one.wall <= since.wall)
+    last = min(number for number, one in enumerate(samples) if one.wall >= until.wall)
+    return max(one.memory for one in samples[first : last + 1])
 
 
 def audited(corpus: Path, origins: list[str], urls: int) -> tuple[Counter[str], list[str]]:
@@ -238,11 +248,11 @@ def audited(corpus: Path, origins: list[str], urls: int) -> tuple[Counter[str], 
 
 def show(samples: list[Sample], outcomes: Counter[str], urls: int, hosts: int) -> None:
     """Print the table."""
-    begun, last = at(samples, 0), samples[-1]
+    start, begun, last = samples[0], at(samples, 0), samples[-1]
     parts = [begun, *(at(samples, urls * tenth / 10) for tenth in range(1, 11))]
     per_url = [(after.cpu - before.cpu) / urls * 10 * 1e6 for before, after in pairwise(parts)]
     memory = {f"{tenth}0 %": parts[tenth].memory for tenth in (1, 2, 5, 10)}
-    peak = max(one.memory for one in samples)
+    most = [most_of(samples, before, after) for before, after in pairwise(parts)]
     print(f"| {'what':44} | {'figure':>44} |\n| {'-' * 44} | {'-' * 43}: |")
     for name, figure in {
         "URLs": f"{urls:,}",
@@ -252,7 +262,9 @@ def show(samples: list[Sample], outcomes: Counter[str], urls: int, hosts: int) -
         "taking the list in, CPU µs per URL": f"{begun.cpu / urls * 1e6:.0f}",
         "each tenth, CPU µs per URL": " ".join(f"{cost:.0f}" for cost in per_url),
         f"RSS at {', '.join(memory)}, MiB": " ".join(f"{size / 2**20:.0f}" for size in memory.values()),
-        "RSS when the list was in, at most, MiB": f"{begun.memory / 2**20:.0f} {peak / 2**20:.0f}",
+        "RSS at most in each tenth, MiB": " ".join(f"{size / 2**20:.0f}" for size in most),
+        "RSS at most while the list was taken in, MiB": f"{most_of(samples, start, begun) / 2**20:.0f}",
+        "RSS at most while the last segment is sealed": f"{most_of(samples, parts[-1], last) / 2**20:.0f}",
         **{name: f"{number:,}" for name, number in sorted(outcomes.items())},
     }.items():
         print(f"| {name:44} | {figure:>44} |")
