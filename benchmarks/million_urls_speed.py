@@ -61,11 +61,11 @@ def answer(number: int) -> str:
 
 
 _OUTCOMES = {
-    "missing": "http_error",
-    "page": "bad_type",
-    "failing once": "ok",
-    "failing": "http_error",
-    "picture": "ok",
+    "missing": ("http_error",),
+    "page": ("bad_type",),
+    "failing once": ("ok", "http_error"),  # the latter where too many at its host that fail always came before it
+    "failing": ("http_error",),
+    "picture": ("ok",),
 }
 
 
@@ -237,7 +237,7 @@ def audited(corpus: Path, origins: list[str], urls: int) -> tuple[Counter[str], 
             number = int(row["url"].rpartition("/")[2].removesuffix(".png"))
             if row["url"] != url(number, origins):
                 faults.setdefault("is not of the list", []).append(row["url"])
-            elif row["outcome"] != _OUTCOMES[answer(number)]:
+            elif row["outcome"] not in _OUTCOMES[answer(number)]:
                 faults.setdefault("has another outcome than its answer calls for", []).append(row["url"])
             seen[number] = min(seen[number] + 1, 2)
     for number in (number for number, times in enumerate(seen) if times != 1):
