@@ -76,12 +76,10 @@ def picture(number: int) -> bytes:
         (b"IDAT", zlib.compress(b"\0" + number.to_bytes(3, "big"))),
         (b"IEND", b""),
     )
-    chunks = (struct.pack(">I", len(data)) + kind + data + _crc(kind + data) for kind, data in parts)
+    chunks = (
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in parts
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def _crc(data: bytes) -> bytes:
-    return struct.pack(">I", zlib.crc32(data))
 
 
 class _Answering(asyncio.Protocol):
