@@ -27,6 +27,7 @@ from crawlers.http1 import Headers
 from crawlers.receive import Receiver
 from crawlers.settings import Settings
 from crawlers.urls import fetchable, origin
+from crawlers.wire import Wire
 from schemas.outcome import Outcome
 
 __all__ = ["Fetched", "Fetcher", "Headers", "Want"]
@@ -46,64 +47,6 @@ class _Blocked(OSError):
     """The address is not one that we may reach."""
 
 
-class _Wire(asyncio.BufferedProtocol):
-    """One connection. What comes is handed to the receiver at once, so nothing piles up; all share one buffer."""
-
-    def __init__(self, buffer: memoryview) -> None:
-        self._buffer = buffer
-        self._transport: asyncio.Transport | None = None
-        self._receiver: Receiver | None = None
-        self._done: asyncio.Future[None] | None = None
-        self.ip = ""
-        self.idle_since = 0.0
-        self.heard_at = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it may serve a request."""
-        return self._transport is not None and not self._transport.is_closing()
-
-    def ask(self, request: bytes, receiver: Receiver) -> asyncio.Future[None]:
-        """Send a request; the future is done when the receiver has its outcome."""
-        assert self._transport is not None
-        self._done = asyncio.get_running_loop().create_future()
-        self._receiver, self.heard_at = receiver, time.monotonic()
-        self._transport.write(request)
-        return self._done
-
-    def leave(self) -> None:
-        """Hang up at once."""
-        self._receiver = None
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._receiver is None:  # nobody asked: it must not be taken for the answer to the next request
-            self.leave()
-            return
-        self.heard_at = time.monotonic()
-        self._receiver.feed(bytes(self._buffer[:nbytes]), self.heard_at)
-        if self._receiver.outcome is not None:
-            self._over()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        if self._receiver is not None:
-            self._receiver.hung_up(exc)
-        self._over()
-
-    def _over(self) -> None:
-        self._receiver = None
-        if self._done is not None and not self._done.done():
-            self._done.set_result(None)
-
-
 @dataclass
 class Fetcher:
     """Asks for one URL at a time and never raises for what the world does. Use as an async context."""
@@ -111,7 +54,7 @@ class Fetcher:
     settings: Settings
     clock: Callable[[], float] = time.time
     _buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(_READ)), init=False, repr=False)
-    _waiting: OrderedDict[str, _Wire] = field(default_factory=OrderedDict, init=False)  # by origin, the longest first
+    _waiting: OrderedDict[str, Wire] = field(default_factory=OrderedDict, init=False)  # by origin, the longest first
     _names: OrderedDict[str, tuple[float, list[_Info]]] = field(default_factory=OrderedDict, init=False)
     _tls: ssl.SSLContext | None = field(default=None, init=False)
 
@@ -164,7 +107,7 @@ class Fetcher:
         await self._exchange(wire, url, request, receiver, begun)
         return receiver, wire.ip
 
-    async def _exchange(self, wire: _Wire, url: str, request: bytes, receiver: Receiver, begun: float) -> None:
+    async def _exchange(self, wire: Wire, url: str, request: bytes, receiver: Receiver, begun: float) -> None:
         """Send the request and wait for the outcome, no longer than the deadline or a silence allow."""
         loop = asyncio.get_running_loop()
         limits = self.settings
@@ -194,7 +137,7 @@ class Fetcher:
         if wire.is_open:
             self._let_wait(origin(url), wire)
 
-    def _let_wait(self, where: str, wire: _Wire) -> None:
+    def _let_wait(self, where: str, wire: Wire) -> None:
         """Keep a connection for the next request to its origin; those that waited too long are closed."""
         wire.idle_since = now = time.monotonic()
         if (other := self._waiting.pop(where, None)) is not None:
@@ -207,7 +150,7 @@ class Fetcher:
             del self._waiting[oldest]
             waiting.leave()
 
-    async def _connected(self, url: str) -> _Wire:
+    async def _connected(self, url: str) -> Wire:
         """A new connection. The guard is here: only addresses that passed it are handed on, as numbers."""
         host, port = _host_and_port(url)
         found = await self._resolved(host)
@@ -220,7 +163,7 @@ class Fetcher:
             raise _Blocked(f"{found[0][4][0]} port {port} is not public")
         dial = start_connection(reachable, happy_eyeballs_delay=_SECOND_FAMILY, interleave=1)
         connection = await asyncio.wait_for(dial, self.settings.connect_timeout)
-        wire = _Wire(self._buffer)
+        wire = Wire(self._buffer)
         loop = asyncio.get_running_loop()
         try:
             wire.ip = str(connection.getpeername()[0])
