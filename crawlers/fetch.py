@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import resource
 import socket
 import ssl
 import threading
@@ -33,7 +34,10 @@ from schemas.outcome import Outcome
 __all__ = ["Fetched", "Fetcher", "Headers", "Want"]
 
 _IDLE = 20.0  # seconds that a connection waits for its next request: servers hang up after 5 to 75
-_KEPT = 128  # connections that wait: two for each host that is asked at once
+# Connections that wait: more than the hosts in rotation, or each would be opened anew for each request; half of the
+# files that a process may open.
+_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+_KEPT = 2_048 if _FILES == resource.RLIM_INFINITY else min(2_048, _FILES // 2)
 _NAMES_AGE = 300.0  # seconds that an address counts for a name: a resolver's usual floor
 _NAMES = 10_000  # remembered: some 5 MB
 _READ = 262_144  # bytes at once: a picture in one turn of the loop

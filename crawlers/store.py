@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,12 +24,13 @@ from crawlers.fetch import Fetched
 from crawlers.settings import Settings
 from crawlers.state import State
 from schemas.errors import Damaged
-from schemas.files import sync_folder, whole, write_parquet
+from schemas.files import GROUP, sync_folder, whole, write_groups
 from schemas.pair import Candidate
 from schemas.tables import FOUND, LOG
 
 PAGES, IMAGES = "pages", "images"
 _ENDING = {PAGES: ".warc.gz", IMAGES: ".warc"}
+_BATCH = 4_096  # rows as Python objects at once, some 15 MB; a row group has a multiple of it
 _LOG_NAMES = tuple(LOG.names)
 _INSERT_LOG = f"INSERT INTO log VALUES ({', '.join('?' * len(LOG))})"
 _INSERT_FOUND = f"INSERT INTO found VALUES ({', '.join('?' * len(FOUND))})"
@@ -201,7 +204,7 @@ class Store:
         ):
             name = f"{table}/{self.name}.parquet"
             with whole(self._folder / name) as file:
-                write_parquet(self._table(table, schema, order), file)
+                write_groups(self._groups(table, schema, order), schema, file)
             size = (self._folder / name).stat().st_size
             self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (name, size))
             self._db.execute(f"DELETE FROM {table}")
@@ -212,19 +215,15 @@ class Store:
             if (self._folder / folder).is_dir():
                 sync_folder(self._folder / folder)
         self._state.commit()
+        pa.default_memory_pool().release_unused()  # Arrow would keep some 170 MB for the next segment
 
-    def _table(self, table: str, schema: pa.Schema, order: str) -> pa.Table:
-        rows = self._db.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
-        arrays = []
-        for field, values in zip(schema, columns, strict=True):
-            read: Iterable[Any] = values
-            if pa.types.is_list(field.type):
-                read = map(json.loads, values)
-            elif pa.types.is_boolean(field.type):
-                read = map(bool, values)
-            arrays.append(pa.array(list(read), field.type))
-        return pa.Table.from_arrays(arrays, schema=schema)
+    def _groups(self, table: str, schema: pa.Schema, order: str) -> Iterator[pa.Table]:
+        """The rows of a table in order, a row group at a time: a whole segment would take a gigabyte."""
+        cursor = self._db.execute(f"SELECT * FROM {table} ORDER BY {order}")
+        batches, first = _batches(cursor, schema), True
+        while len(group := pa.Table.from_batches(islice(batches, GROUP // _BATCH), schema)) or first:
+            yield group.combine_chunks()
+            first = False
 
     def _recover(self) -> None:
         """Bring the files back to the last checkpoint. Raises Damaged for one that is missing or altered."""
@@ -259,6 +258,20 @@ class Store:
         for file in self._files.values():
             _quietly_close(file)
         self._files.clear()
+
+
+def _batches(cursor: sqlite3.Cursor, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The rest of a query, as rows of a schema."""
+    while rows := cursor.fetchmany(_BATCH):
+        arrays = []
+        for field, values in zip(schema, zip(*rows, strict=True), strict=True):
+            read: Iterable[Any] = values
+            if pa.types.is_list(field.type):
+                read = map(json.loads, values)
+            elif pa.types.is_boolean(field.type):
+                read = map(bool, values)
+            arrays.append(pa.array(list(read), field.type))
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _quietly_close(file: BinaryIO) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -43,6 +43,20 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+GROUP = 65_536
+"""Rows of a row group."""
+
+
 def write_parquet(table: pa.Table, file: BinaryIO) -> None:
     """Write a table as Parquet such that equal tables give equal bytes (zstd, fixed row groups, no clock)."""
-    pq.write_table(table, file, compression="zstd", row_group_size=65_536, store_schema=True)
+    write_groups([table], table.schema, file)
+
+
+def write_groups(groups: Iterable[pa.Table], schema: pa.Schema, file: BinaryIO) -> None:
+    """Write the Parquet that `write_parquet` makes of all these tables together, with one of them in memory.
+
+    Each but the last has `GROUP` rows or a multiple, in one chunk; there is at least one, which may be empty.
+    """
+    with pq.ParquetWriter(file, schema, compression="zstd", store_schema=True) as writer:
+        for group in groups:
+            writer.write_table(group, GROUP)

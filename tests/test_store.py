@@ -275,7 +275,7 @@ def test_a_kill_at_any_step_of_a_seal_is_made_good(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(State, "commit", mortal("commit", State.commit))
     monkeypatch.setattr(Path, "replace", mortal("rename", Path.replace))
-    monkeypatch.setattr(store_module, "write_parquet", mortal("parquet", store_module.write_parquet))
+    monkeypatch.setattr(store_module, "write_groups", mortal("parquet", store_module.write_groups))
     monkeypatch.setattr(store_module.os, "fsync", mortal("sync", store_module.os.fsync))
     monkeypatch.setattr(store_module, "sync_folder", mortal("sync folder", store_module.sync_folder))
     crawled(tmp_path / "counted")
