@@ -170,7 +170,7 @@ def again(settings: Settings, fetched: Fetched, attempts: int, *, closes: bool) 
     if passes and attempts < settings.attempts:
         return 0.0
     outcome = pace.final_outcome(fetched)
-    hopeless = outcome in (Outcome.BLOCKED_ADDRESS, Outcome.BAD_URL)
+    hopeless = outcome in (Outcome.BLOCKED_ADDRESS, Outcome.BAD_URL, Outcome.DNS)  # minutes do not change these
     if not closes or hopeless or ruling(outcome, fetched.status) is not Ruling.CLOSED:
         return None
     late = attempts - (settings.attempts if passes else 1)

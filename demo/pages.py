@@ -98,7 +98,7 @@ def page_url(path: str) -> str:
 def html(page: Page) -> str:
     """The page's Markdown as HTML: links and pictures lead to where the sites have them.
 
-    Pictures on hosts that are not ours become links: the demo asks nobody but itself.
+    What is on hosts that are not ours stays as words, without its link: the demo asks nobody but itself.
     """
     tokens = _MARKDOWN.parse("")  # a list of the same type
     for token in page.tokens:
@@ -113,11 +113,16 @@ def html(page: Page) -> str:
 
 def _children(page: Page, inline: Token) -> list[Token]:
     children: list[Token] = []
+    ours: list[bool] = []  # of the links that are open
     for child in inline.children or []:
         if child.type == "link_open":
             target = _local(page.path, str(child.attrs["href"]))
-            href = page_url(target) if target.endswith(".md") else child.attrs["href"]
-            children.append(child.copy(attrs={**child.attrs, "href": href}))
+            ours.append(target.endswith(".md"))
+            if ours[-1]:
+                children.append(child.copy(attrs={**child.attrs, "href": page_url(target)}))
+        elif child.type == "link_close":
+            if ours.pop():
+                children.append(child)
         elif child.type == "image":
             children += _picture(page, child)
         else:
@@ -128,9 +133,7 @@ def _children(page: Page, inline: Token) -> list[Token]:
 def _picture(page: Page, image: Token) -> Iterator[Token]:
     picture = _local(page.path, _source(image))
     if not picture:
-        yield Token("link_open", "a", 1, attrs={"href": _source(image)})
         yield from image.children or []
-        yield Token("link_close", "a", -1)
         return
     url = f"{PICTURES}/{quote(picture)}"
     attrs = {"src": url, "alt": ""}  # the renderer fills alt from the Markdown

@@ -199,10 +199,10 @@ def test_a_picture_alone_in_its_paragraph_becomes_a_figure(source: Path) -> None
     assert "<p><figure" not in text
 
 
-def test_pictures_of_other_hosts_are_only_links(source: Path) -> None:
+def test_pictures_of_other_hosts_are_only_words(source: Path) -> None:
     text = pages.html(pages.read(source, "dishes/breakfast/完美水煮蛋.md"))
     assert "<img" not in text
-    assert 'href="https://img-s-msn-com.akamaized.net/' in text
+    assert "akamaized.net" not in text
 
 
 def test_links_and_sitemaps_lead_to_every_page(web: Web, source: Path) -> None:
@@ -245,6 +245,15 @@ def sitemap(origin: str) -> list[str]:
     _, headers, body = get(named[0].removeprefix("Sitemap: "))
     assert headers["Content-Type"] == "application/xml"
     return re.findall(r"<loc>([^<]+)</loc>", body.decode())
+
+
+def test_no_page_leads_beyond_this_machine(site: Path) -> None:
+    """The package links to pictures elsewhere: the demo would ask for them, and no two runs would be alike."""
+    for path in site.rglob("*.html"):
+        text = path.read_bytes().decode("utf-8", "replace")
+        for reference in re.findall(r'''(?:href|src|srcset|data-original)="([^"]*)"''', text):
+            # Our own hosts have names that no resolver knows until the site is served.
+            assert not re.match(r"(https?:)?//(?!\w+\.invalid/)", reference), f"{path}: {reference}"
 
 
 def test_closed_folders_hold_real_files(site: Path) -> None:
