@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from web import Answer, Web, answer, loopback, redirect, serving
 
-from crawlers.asked import Answers
+from crawlers.asked import Answers, again
 from crawlers.crawl import crawl, opened
+from crawlers.fetched import Fetched
 from crawlers.settings import Settings
 from schemas.errors import BadInput
+from schemas.outcome import Outcome
 from schemas.seeds import Site
 
 SHUT = "User-agent: TuwenBot\nDisallow: /shut\n"
@@ -430,3 +432,9 @@ def test_rules_that_could_not_be_read_are_asked_for_again_in_a_later_round(web: 
         0: "robots_unreachable",
         1: "ok",
     }
+
+
+@pytest.mark.parametrize(("outcome", "later"), [(Outcome.TIMEOUT, 30.0), (Outcome.DNS, None), (Outcome.BAD_URL, None)])
+def test_what_minutes_do_not_change_is_not_waited_for(outcome: Outcome, later: float | None) -> None:
+    fetched = Fetched("http://none.invalid/robots.txt", outcome, 0.0)
+    assert again(Settings(), fetched, Settings().attempts, closes=True) == later
