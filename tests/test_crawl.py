@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from fastwarc.warc import ArchiveIterator
 from PIL import Image
-from web import Answer, Web, answer, loopback, redirect, serving
+from web import Answer, Web, answer, held_after, loopback, redirect, serving
 
 from crawlers.crawl import crawl
 from crawlers.lists import from_list
@@ -528,16 +528,16 @@ def test_kill_9_at_any_point(wide_web: tuple[Web, ...], tmp_path: Path, seed: in
     whole = said(tmp_path / "undisturbed")
     assert len(whole[0]) > 80 and len(list((tmp_path / "undisturbed/crawl/images").iterdir())) > 1
     chance = random.Random(seed)
-    killed = 0
-    while True:
-        child = process(wide_web, tmp_path / "killed")
-        wait_for(wide_web, requests(wide_web) + chance.randrange(3, 10), child)
-        time.sleep(chance.random() * 0.02)
-        child.kill()
-        if ended(child)[0] == 0:
-            break
-        killed += 1
-    assert killed >= 10  # twenty points over the two seeds
+    for _ in range(10):  # twenty points over the two seeds
+        through = chance.randrange(1, 7)
+        with held_after(through, *wide_web):
+            before = requests(wide_web)
+            child = process(wide_web, tmp_path / "killed")
+            wait_for(wide_web, before + through, child)
+            time.sleep(chance.random() * 0.02)
+            child.kill()
+            assert ended(child)[0] == -signal.SIGKILL
+    assert ended(process(wide_web, tmp_path / "killed"))[0] == 0
     assert said(tmp_path / "killed") == whole
     before = requests(wide_web)
     assert ended(process(wide_web, tmp_path / "killed"))[0] == 0 and requests(wide_web) == before

@@ -53,6 +53,7 @@ class Web:
     port: int = 0
     asked: list[Request] = field(default_factory=list)
     delay: float = 0.0  # before each answer
+    turnstile: threading.Semaphore | None = None  # lets so many requests through, and holds the rest
     tls: ssl.SSLContext | None = None
 
     def url(self, path: str = "/") -> str:
@@ -86,6 +87,20 @@ def serving(*webs: Web) -> Iterator[None]:
             server.server_close()
 
 
+@contextmanager
+def held_after(number: int, *webs: Web) -> Iterator[None]:
+    """Let so many requests through to the web, and hold the rest: no machine is so fast that a crawl gets away."""
+    turnstile = threading.Semaphore(number)
+    for web in webs:
+        web.turnstile = turnstile
+    try:
+        yield
+    finally:
+        for web in webs:
+            web.turnstile = None
+        turnstile.release(1000)  # more than are held
+
+
 def _handler(web: Web) -> type[socketserver.StreamRequestHandler]:
     class Handler(socketserver.StreamRequestHandler):
         disable_nagle_algorithm = True
@@ -100,6 +115,8 @@ def _handler(web: Web) -> type[socketserver.StreamRequestHandler]:
                 while request := self._read():
                     web.asked.append(request)
                     time.sleep(web.delay)
+                    if web.turnstile is not None:
+                        web.turnstile.acquire()
                     given = web.answers.get(request.path, answer("<p>404", "404 Not Found"))
                     if callable(given):
                         given(self.connection, request)
