@@ -1,8 +1,10 @@
-"""What the command line says before typer reads it: lists of values, --debug, and what is Beam's after `--`."""
+"""What the command line says before typer reads it: lists of values, --debug and its like, and Beam's words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from schemas.errors import BadInput
 
 LISTS = ("--seeds", "--warc", "--allow-address", "--family", "--model", "--against", "--ignore")
 """Options that take several values in a row, as `--seeds a.toml b.toml`; typer itself wants the name repeated."""
@@ -15,6 +17,7 @@ class Arguments:
     ours: tuple[str, ...]
     beam: tuple[str, ...]
     debug: bool
+    s3_endpoint: str = ""
 
 
 def split(argv: list[str]) -> Arguments:
@@ -25,7 +28,25 @@ def split(argv: list[str]) -> Arguments:
     """
     end = argv.index("--") if "--" in argv else len(argv)
     ours, beam = argv[:end], argv[end + 1 :]
-    return Arguments(tuple(_spread([word for word in ours if word != "--debug"])), tuple(beam), "--debug" in ours)
+    words = [word for word in ours if word != "--debug"]
+    endpoint, words = _taken("--s3-endpoint", words)
+    return Arguments(tuple(_spread(words)), tuple(beam), "--debug" in ours, endpoint)
+
+
+def _taken(option: str, words: list[str]) -> tuple[str, list[str]]:
+    """The value of an option, given as `--option V` or `--option=V`, and the words without it.
+
+    Raises BadInput where the value is missing.
+    """
+    for place, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name == option:
+            after = place + (1 if equals else 2)
+            found = value if equals else "".join(words[place + 1 : after])
+            if not found:
+                raise BadInput(f"{option}: give a value, as in {option} https://objects.example.cn:9000")
+            return found, words[:place] + words[after:]
+    return "", words
 
 
 def _spread(words: list[str]) -> list[str]:

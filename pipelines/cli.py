@@ -26,7 +26,11 @@ _USAGE: Any = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     """Run one command line and exit with its code."""
-    sys.exit(run(arguments.split(sys.argv[1:])))
+    try:
+        line = arguments.split(sys.argv[1:])
+    except TuwenError as error:
+        sys.exit(_fail(str(error), error.exit_code))
+    sys.exit(run(line))
 
 
 def run(line: Arguments) -> int:
@@ -35,6 +39,10 @@ def run(line: Arguments) -> int:
         os.environ["TUWEN_DEBUG"] = "1"
     words, verbs.given = list(line.ours), verbs.Given(line.beam)
     try:
+        if line.s3_endpoint:
+            from pipelines import s3
+
+            s3.use(line.s3_endpoint)
         if arguments.is_list_run(words):
             words = _with_img2dataset(words, line.beam)
         code = int(verbs.app(words, standalone_mode=False) or 0)

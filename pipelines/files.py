@@ -10,6 +10,8 @@ import errno
 import hashlib
 import io
 import json
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines import s3
 from schemas import files as local
 from schemas.errors import Damaged, WorkFailed
 
@@ -38,7 +41,9 @@ def join(base: str, *parts: str) -> str:
 
 
 def exists(path: str) -> bool:
-    """Whether there is a file or folder of this name."""
+    """Whether there is a file or folder of this name; in S3, where there are no folders, a file."""
+    if path.startswith(s3.SCHEME):
+        return s3.size(path) is not None
     return bool(FileSystems.exists(path)) if is_remote(path) else Path(path).exists()
 
 
@@ -47,6 +52,8 @@ def listing(folder: str, suffix: str = "") -> list[str]:
     if not is_remote(folder):
         path = Path(folder)
         names = [entry.name for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
+    elif folder.startswith(s3.SCHEME):
+        names = list(s3.beside(folder.rstrip("/") + "/"))
     else:
         prefix = folder.rstrip("/") + "/"
         matched = FileSystems.match([prefix + "*"])[0].metadata_list
@@ -59,6 +66,9 @@ def tree(folder: str) -> list[str]:
     if not is_remote(folder):
         root = Path(folder)
         found = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+    elif folder.startswith(s3.SCHEME):
+        prefix = folder.rstrip("/") + "/"
+        found = [path[len(prefix) :] for path, _ in s3.below(prefix)]
     else:
         prefix = folder.rstrip("/") + "/"
         found = [entry.path[len(prefix) :] for entry in FileSystems.match([prefix + "**"])[0].metadata_list]
@@ -69,6 +79,11 @@ def size(path: str) -> int:
     """The length of a file in bytes."""
     if not is_remote(path):
         return Path(path).stat().st_size
+    if path.startswith(s3.SCHEME):
+        length = s3.size(path)
+        if length is None:
+            raise FileNotFoundError(errno.ENOENT, "no such object", path)
+        return length
     return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
 
 
@@ -76,7 +91,18 @@ def open_read(path: str) -> BinaryIO:
     """Open a file for reading bytes, seekable, as it lies: nothing is decompressed."""
     if not is_remote(path):
         return Path(path).open("rb")
+    if path.startswith(s3.SCHEME):
+        return s3.open_read(path)
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def read_range(path: str, offset: int, length: int) -> bytes:
+    """A part of one file, by one request where it lies in S3."""
+    if path.startswith(s3.SCHEME):
+        return s3.read_range(path, offset, length)
+    with open_read(path) as file:
+        file.seek(offset)
+        return file.read(length)
 
 
 def read_bytes(path: str) -> bytes:
@@ -98,15 +124,39 @@ def whole(path: str) -> Iterator[BinaryIO]:
             with local.whole(path) as file:
                 yield file
             return
-        buffer = io.BytesIO()
-        yield buffer
-        with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as out:
-            out.write(buffer.getbuffer())
+        with tempfile.TemporaryFile() as file:
+            yield file
+            if path.startswith(s3.SCHEME):
+                s3.put(path, file)
+                return
+            file.seek(0)
+            with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as out:
+                shutil.copyfileobj(file, out)
     except OSError as error:
         why = error.strerror or str(error)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         way = "make room" if full else "choose another folder, or see to its rights"
         raise WorkFailed(f"{path}: cannot be written ({why}); {way}, then run the same command again") from error
+
+
+def claim(path: str, data: bytes) -> None:
+    """Write a file that must not be there yet: of two writers in S3, where no rename can tell them apart, one wins.
+
+    Raises WorkFailed for the other, and where the place cannot be written to.
+    """
+    if not path.startswith(s3.SCHEME):
+        with whole(path) as file:
+            file.write(data)
+        return
+    try:
+        s3.put(path, io.BytesIO(data), new=True)
+    except FileExistsError:
+        if read_bytes(path) != data:  # our own upload, made twice by a retry, is no rival
+            raise WorkFailed(f"{path}: another writer was first; run the same command again to compare") from None
+    except OSError as error:
+        raise WorkFailed(
+            f"{path}: cannot be written ({error.strerror or error}); run the same command again"
+        ) from error
 
 
 def write_json(path: str, value: Any) -> None:
@@ -185,10 +235,15 @@ def _readable(path: str) -> Iterator[BinaryIO]:
         raw = "/crawl/" in path  # what was fetched cannot be made again
         way = "restore it, or crawl again into a new folder" if raw else "delete it and run its verb again"
         raise Damaged(f"{path}: not a whole Parquet file ({error}); {way}") from None
+    except OSError as error:
+        why = error.strerror or " ".join(str(error).split())
+        raise WorkFailed(f"{path}: cannot be read ({why}); run the same command again") from error
 
 
 def remove(paths: Iterable[str]) -> None:
     """Delete files; those that are gone already do not matter."""
-    for path in paths:
-        if exists(path):
+    every = list(paths)
+    s3.delete([path for path in every if path.startswith(s3.SCHEME)])
+    for path in every:
+        if not path.startswith(s3.SCHEME) and exists(path):
             FileSystems.delete([path])

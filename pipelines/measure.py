@@ -15,7 +15,7 @@ from filters import measure as measure_samples
 from pipelines import files
 from pipelines.corpus import Corpus
 from pipelines.engine import Engine, run
-from pipelines.originals import read_picture
+from pipelines.originals import Originals
 from pipelines.outputs import Outputs
 from schemas.errors import BadInput
 
@@ -83,10 +83,10 @@ def _texts(corpus: Corpus, shard: str) -> Iterator[Sample]:
 def _pictures(corpus: Corpus, shard: str) -> Iterator[Sample]:
     """Every pair with its picture, decoded once for all pairs in a row that show the same bytes."""
     place, picture = None, decode(b"")
-    for batch in files.read_batches(corpus.pairs(shard), (*_SEEN, *_PLACE), _ROWS):
-        for row in batch.to_pylist():
-            image_id, warc, offset, length = (row.pop(name) for name in _PLACE)
-            if place != (warc, offset):
-                data = read_picture(corpus, image_id, warc, offset, length)
-                place, picture = (warc, offset), decode(data)
-            yield Sample(**row, picture=picture)
+    with Originals(corpus) as originals:
+        for batch in files.read_batches(corpus.pairs(shard), (*_SEEN, *_PLACE), _ROWS):
+            for row in batch.to_pylist():
+                image_id, warc, offset, length = (row.pop(name) for name in _PLACE)
+                if place != (warc, offset):
+                    place, picture = (warc, offset), decode(originals.read(image_id, warc, offset, length))
+                yield Sample(**row, picture=picture)

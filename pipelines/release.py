@@ -287,8 +287,7 @@ def _report(report: Callable[[Manifest], bytes] | None, made: Manifest, folder: 
 def _seal(folder: str, made: Manifest, out: Manifest | None) -> None:
     """Write the manifest, unless the release is out: then it must be the same, file by file."""
     if not out:
-        with files.whole(files.join(folder, "manifest.json")) as file:
-            file.write(manifest.encode(made))
+        files.claim(files.join(folder, "manifest.json"), manifest.encode(made))
         return
     differ = [name for name in sorted({*made.files, *out.files}) if made.files.get(name) != out.files.get(name)]
     if msgspec.structs.replace(made, files={}) != msgspec.structs.replace(out, files={}):

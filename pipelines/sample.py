@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,8 @@ from schemas.errors import BadInput
 from schemas.samples import SAMPLES
 
 Row = dict[str, Any]
+
+_AHEAD = 8  # requests at a time: at 30 ms each they bring 250 pictures a second, which is what one core re-encodes
 
 PLACE = ("warc", "offset", "length")  # where the bytes lie now: it decides nothing of what is packed
 
@@ -76,7 +80,7 @@ def write_shard(name: str, rows: Iterable[Row | None], shards: Shards) -> None:
     with files.whole(shards.path(name, ".tar")) as file:
         hashed = Hashed(file)
         tar = Writer(hashed)
-        samples = [_add(tar, row, shards) for row in wanted]
+        samples = [_add(tar, row, packed) for row, packed in zip(wanted, _packed(wanted, shards), strict=True)]
         tar.close()
         if shards.sealed and shards.sealed.get(f"{name}.tar") != hashed.sha256:
             raise out_already(shards.folder)
@@ -101,9 +105,26 @@ def out_already(folder: str) -> BadInput:
     return BadInput(f"{folder}: version {version} is out already, and this would alter it; give a new --version")
 
 
-def _add(tar: Writer, row: Row, shards: Shards) -> Row:
+def _packed(rows: Sequence[Row], shards: Shards) -> Iterator[Packed]:
+    """Each pair's picture as it goes into the tar, in order.
+
+    An object store takes its time to answer, so from there a few pictures are read ahead, side by side.
+    """
+    if not files.is_remote(shards.folder):
+        yield from (_pack(row, shards) for row in rows)
+        return
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        waiting: deque[Future[Packed]] = deque()
+        for row in rows:
+            waiting.append(pool.submit(_pack, row, shards))
+            if len(waiting) == 2 * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _add(tar: Writer, row: Row, packed: Packed) -> Row:
     """Add one pair to the tar; returns its row of the Parquet."""
-    packed = _pack(row, shards)
     sample = {
         "url": row["image_url"],
         "caption": row["text"],

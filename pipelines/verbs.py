@@ -13,7 +13,8 @@ from pipelines.signature import takes
 app = typer.Typer(
     name="tuwen",
     help="Build an image-text corpus from the web: crawl, pair, measure, cluster, judge, pack, release.",
-    epilog="Beam's own options come after `--`, as in: tuwen measure CORPUS -- --runner=FlinkRunner",
+    epilog="Any command takes --debug, and --s3-endpoint URL for an object store that is not Amazon's (else AWS_* and"
+    " ~/.aws decide). Beam's own options come after `--`, as in: tuwen measure CORPUS -- --runner=FlinkRunner",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
