@@ -32,6 +32,17 @@ crawl: install ## crawl alone: make crawl SEEDS=seeds.toml OUT=corpus [ARGS='--m
 test: install ## every test; those of real trainers need `make install-all` first
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# A real S3 server in Go, Apache-2.0; built once, under the name of its version.
+VERSITYGW := 1.8.0
+$(BIN)/versitygw-$(VERSITYGW): $(VENV)/.base
+	@command -v go >/dev/null || { echo "test-s3 builds its S3 server, versitygw, with Go: install Go, or put it on the PATH" >&2; exit 1; }
+	GOBIN=$(abspath $(BIN)) go install github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW)
+	mv $(BIN)/versitygw $@
+
+.PHONY: test-s3
+test-s3: $(BIN)/versitygw-$(VERSITYGW) ## corpora and releases in S3, against a real server that this builds (needs Go)
+	TUWEN_S3_SERVER=$(abspath $<) $(BIN)/python -m pytest tests/test_s3.py
+
 check: install ## ruff, mypy --strict, the layers, the names, and the generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
