@@ -39,6 +39,23 @@ $(BIN)/versitygw-$(VERSITYGW): $(VENV)/.base
 	GOBIN=$(abspath $(BIN)) go install github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW)
 	mv $(BIN)/versitygw $@
 
+.PHONY: flink-up flink-mini flink-down flink-status
+flink-up: install ## a Flink cluster on loopback: a JobManager, two TaskManagers, the job server (needs Java 17, Maven)
+	$(BIN)/python -m engines.flink.cluster up
+
+flink-mini: install ## Flink inside the job server alone: starts in seconds, for quick tests
+	$(BIN)/python -m engines.flink.cluster mini
+
+flink-down: install ## end what flink-up or flink-mini started
+	$(BIN)/python -m engines.flink.cluster down
+
+flink-status: install ## what runs of it, and where
+	$(BIN)/python -m engines.flink.cluster status
+
+.PHONY: test-flink
+test-flink: install ## the verbs on a real Flink on loopback (needs Java 17 and Maven)
+	TUWEN_FLINK=1 $(BIN)/python -m pytest tests/test_flink.py
+
 .PHONY: test-s3
 test-s3: $(BIN)/versitygw-$(VERSITYGW) ## corpora and releases in S3, against a real server that this builds (needs Go)
 	TUWEN_S3_SERVER=$(abspath $<) $(BIN)/python -m pytest tests/test_s3.py

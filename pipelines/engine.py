@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineState
 
+from pipelines import engine_options
 from pipelines import options as beam_options
 from pipelines.processes import ProcessEnvironment, kill_all
 from pipelines.progress import repeating
@@ -26,14 +28,16 @@ from pipelines.quiet import quiet
 from schemas import errors
 from schemas.errors import BadInput, TuwenError, WorkFailed
 
-RUNNERS = {"local": "FnApiRunner", "flink": "FlinkRunner", "dataflow": "DataflowRunner"}
 # Names under which Beam would run here in its own way; its default one may download a binary.
 LOCAL = {"fnapirunner", "directrunner", "direct", "switchingdirectrunner"}
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Where a pipeline runs: `name` is local, flink or dataflow; `beam_args` go to Beam and win over the rest."""
+    """Where a pipeline runs: `name` is that of a packaged engine, or a TOML file of options (see `engine_options`).
+
+    `beam_args` go to Beam and win over the options of the engine.
+    """
 
     name: str = "local"
     workers: int = 1
@@ -62,6 +66,7 @@ def run(
         except BaseException:
             shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)  # Beam removes it only after a run
             raise
+        result = None
         try:
             with repeating(watch) if watch else contextlib.nullcontext():
                 result = pipeline.run()
@@ -71,6 +76,8 @@ def run(
                 raise KeyboardInterrupt from error
             raise failure(error, job) from error
         except BaseException:
+            if result is not None:
+                result.cancel()  # a cluster would go on without us
             kill_all()  # a second Ctrl-C can cut Beam's own closing short
             raise
         if pipeline.options.view_as(TestOptions).dry_run:
@@ -82,22 +89,28 @@ def run(
 
 def check(engine: Engine) -> PipelineOptions:
     """Beam's options of an engine. Raises BadInput for an engine or an option that is unknown, before any work."""
-    options = beam_options.parse(engine.beam_args)
-    if engine.name not in RUNNERS:
-        raise BadInput(f"engine {engine.name!r} is unknown: use one of {', '.join(RUNNERS)}")
+    options = beam_options.parse((*engine_options.load(engine.name).words(), *engine.beam_args))
     if engine.workers < 1:
         raise BadInput(f"--workers {engine.workers}: use 1 or more")
-    _check_flink(options, _runner(engine, options))
+    _check_flink(options)
     return options
 
 
-def _runner(engine: Engine, options: PipelineOptions) -> str:
-    return options.view_as(StandardOptions).runner or RUNNERS[engine.name]
+def explain(engine: Engine) -> str:
+    """What an engine stands for, as it would be typed, and the page that shows its jobs; '' for the local one."""
+    known = engine_options.load(engine.name)
+    if not known.page:
+        return ""
+    return f"engine {engine.name}: {shlex.join([*known.words(), *engine.beam_args])}   jobs: {known.page}"
+
+
+def _runner(options: PipelineOptions) -> str:
+    return str(options.view_as(StandardOptions).runner)
 
 
 def _pipeline(engine: Engine, job: str) -> beam.Pipeline:
     options = check(engine)
-    name = _runner(engine, options)
+    name = _runner(options)
     try:
         if name.lower().rsplit(".", 1)[-1] in LOCAL:
             return beam.Pipeline(runner=_local(options, engine.workers), options=options)
@@ -114,11 +127,11 @@ def _local(options: PipelineOptions, workers: int) -> FnApiRunner:
     return FnApiRunner(default_environment=ProcessEnvironment.of(options))
 
 
-def _check_flink(options: PipelineOptions, name: str) -> None:
+def _check_flink(options: PipelineOptions) -> None:
     """Without an endpoint Beam would download a job server and start it: a surprise on a machine of one's own."""
     chosen = options.get_all_options(drop_default=True)
-    if "flink" in name.lower() and not {"job_endpoint", "flink_job_server_jar"} & set(chosen):
-        raise BadInput("engine flink needs its job server: add `-- --job_endpoint=HOST:PORT`")
+    if "flink" in _runner(options).lower() and not {"job_endpoint", "flink_job_server_jar"} & set(chosen):
+        raise BadInput("the FlinkRunner needs its job server: say --engine flink, or add `-- --job_endpoint=HOST:PORT`")
 
 
 def _spread(options: PipelineOptions, workers: int) -> None:

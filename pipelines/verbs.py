@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -26,7 +27,9 @@ CorpusFolder = Annotated[str, typer.Argument(metavar="CORPUS", help="the corpus 
 Recipe = Annotated[str, typer.Option(help="a packaged recipe, or a TOML file (a slash or .toml)", metavar="NAME|FILE")]
 Version = Annotated[str, typer.Option(help="the release's version", metavar="X.Y.Z")]
 Workers = Annotated[int, typer.Option(help="processes to use", min=1)]
-EngineName = Annotated[str, typer.Option("--engine", help="local, flink or dataflow")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="local, flink, dataflow, or a TOML file of options", metavar="NAME|FILE")
+]
 ImageSize = Annotated[int | None, typer.Option(help="re-encode pictures at this size; as they came without", min=1)]
 ResizeMode = Annotated[str, typer.Option(help="img2dataset's: border, keep_ratio, keep_ratio_largest, center_crop, no")]
 Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
@@ -44,10 +47,12 @@ given = Given()  # a process has one command line; `pipelines.cli` puts it here
 
 
 def _engine(name: str, workers: int) -> Any:
-    from pipelines.engine import Engine, check
+    from pipelines.engine import Engine, check, explain
 
     engine = Engine(name, workers, given.beam)
     check(engine)  # a mistyped word ends a command that has nothing to do, too
+    if said := explain(engine):
+        print(said, file=sys.stderr)
     return engine
 
 

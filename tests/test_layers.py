@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("schemas", "crawlers", "filters", "pipelines", "recipes", "trainers", "benchmarks", "demo", "tests")
+PACKAGES = ("schemas", "crawlers", "engines", "filters", "pipelines", "recipes", "trainers", "benchmarks", "demo", "tests")
 ALLOWED = {
     "schemas": {"schemas"},
     "crawlers": {"crawlers", "schemas"},
     "filters": {"filters", "schemas"},
     "recipes": set[str](),
+    "engines": {"engines", "schemas"},
     "trainers": {"trainers"},
     "benchmarks": {"benchmarks", "crawlers", "schemas"},
     "pipelines": {"pipelines", "filters", "crawlers", "schemas", "recipes"},

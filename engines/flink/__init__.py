@@ -1,0 +1,1 @@
+"""Flink on this machine, really run: its jars, its processes, and the worker that they start."""

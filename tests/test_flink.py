@@ -1,0 +1,256 @@
+"""The verbs on a real Flink: the same bytes, and what is left when a worker, a TaskManager or a user ends something.
+
+`make test-flink` runs this; it needs Java 17 and Maven.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crawls import RawCrawl, photo, small_crawl
+
+from engines.flink.cluster import Cluster, Ports
+from pipelines import arguments, cli
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.skipif("TUWEN_FLINK" not in os.environ, reason="make test-flink starts Flink and runs these")
+
+VERBS: tuple[tuple[str, ...], ...] = (
+    ("pair",),
+    ("measure", "--family", "text", "image"),
+    ("cluster",),
+    ("judge", "--recipe", "demo"),
+    ("pack", "--recipe", "demo", "--version", "1.0.0"),
+    ("release", "--recipe", "demo", "--version", "1.0.0"),
+)
+
+
+def free_ports() -> Ports:
+    with socket.socket() as a, socket.socket() as b, socket.socket() as c, socket.socket() as d, socket.socket() as e:
+        every = (a, b, c, d, e)
+        for one in every:
+            one.bind(("127.0.0.1", 0))
+        return Ports(*(one.getsockname()[1] for one in every))
+
+
+def started(kind: str, folder: Path) -> Iterator[Cluster]:
+    jars = Path(os.environ.get("FLINK_HOME", ROOT / ".flink")).resolve() / "lib"
+    cluster = Cluster(folder, free_ports(), jars)
+    try:
+        cluster.up() if kind == "up" else cluster.mini()
+        yield cluster
+    finally:
+        cluster.down()
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    yield from started("mini", tmp_path_factory.mktemp("mini"))
+
+
+@pytest.fixture(scope="module")
+def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    yield from started("up", tmp_path_factory.mktemp("flink"))
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `tuwen-worker` is, with the code that is tested."""
+    script = tmp_path_factory.mktemp("bin") / "tuwen-worker"
+    path = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={path} exec {sys.executable} -m pipelines.boot "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+def engine_file(cluster: Cluster, worker: Path, cache_millis: int = 0) -> str:
+    """The packaged options of Flink, for this cluster and this code."""
+    text = (ROOT / "engines/flink/options.toml").read_text()
+    text = text.replace("localhost:8099", f"localhost:{cluster.ports.job}").replace("{worker}", str(worker))
+    text = text.replace("environment_cache_millis = 0", f"environment_cache_millis = {cache_millis}")
+    path = cluster.home / f"options-{cache_millis}.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def tuwen(*words: str) -> int:
+    return cli.run(arguments.split(list(words)))
+
+
+def build(root: Path, *engine: str) -> dict[str, str]:
+    """Every verb after the crawl; the digest of each file."""
+    for verb, *options in VERBS:
+        assert tuwen(verb, str(root), *options, *engine) == 0, verb
+    return digests(root)
+
+
+def digests(root: Path) -> dict[str, str]:
+    paths = sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_the_same_bytes_on_every_engine(mini: Cluster, flink: Cluster, worker: Path, tmp_path: Path) -> None:
+    small_crawl(tmp_path / "crawl")
+    fast = {cluster: engine_file(cluster, worker, 60_000) for cluster in (mini, flink)}
+    engines = {
+        "local 1": ("--workers", "1"),
+        "local 3": ("--workers", "3"),
+        "mini 1": ("--engine", fast[mini], "--workers", "1"),
+        "mini 4": ("--engine", fast[mini], "--workers", "4"),
+        "cluster 4": ("--engine", fast[flink], "--workers", "4"),
+    }
+    made = {}
+    for name, engine in engines.items():
+        shutil.copytree(tmp_path / "crawl", tmp_path / name)
+        made[name] = build(tmp_path / name, *engine)
+    assert len(made["local 1"]) > 20
+    for name in engines:
+        assert made[name] == made["local 1"], name
+
+
+def slow_crawl(root: Path) -> None:
+    """Eight raw shards whose pictures take some seconds each to measure."""
+    crawl = RawCrawl(root)
+    crawl.warcs = [bytearray(b"WARC\n") for _ in range(8)]
+    big = photo(1, 4000, 3000)
+    for number in range(64):
+        url = f"http://i.example/{number}.jpg"
+        crawl.fetch(url, big + f"tail {number}".encode(), warc=number % 8)
+        crawl.see(url, f"第{number}道菜 水煮牛肉")
+    crawl.write()
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus measured here, undisturbed."""
+    root = tmp_path_factory.mktemp("slow") / "here"
+    slow_crawl(root)
+    for verb, *options in VERBS[:2]:
+        assert tuwen(verb, str(root), *options) == 0
+    return root
+
+
+def command(*words: str) -> subprocess.Popen[str]:
+    """A command in a process of its own, as a user's."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    line = [sys.executable, "-m", "pipelines.cli", *words]
+    return subprocess.Popen(line, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=ROOT)
+
+
+def workers_of(process: int) -> list[int]:
+    """The Python workers below a process."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = path.read_text().rpartition(")")[2].split()
+            line = (path.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(words[3]) == process and b"pipelines.boot" in line:  # of its session
+            found.append(int(path.parent.name))
+    return found
+
+
+def until(condition: Any, seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def pid_of(cluster: Cluster, name: str) -> int:
+    return int((cluster.home / "pid" / name).read_text())
+
+
+def begun(folder: Path) -> bool:
+    return any(folder.rglob("*.parquet"))
+
+
+def pristine(measured: Path, root: Path) -> None:
+    for name in ("crawl", "pairs"):
+        shutil.copytree(measured / name, root / name)
+
+
+def test_a_worker_is_killed_in_mid_measure(flink: Cluster, worker: Path, measured: Path, tmp_path: Path) -> None:
+    pristine(measured, tmp_path)
+    child = command(*("measure", str(tmp_path), "--family", "text", "image"), "--engine", engine_file(flink, worker))
+    until(lambda: begun(tmp_path / "signals/image"))
+    for name in ("taskmanager1", "taskmanager2"):
+        for one in workers_of(pid_of(flink, name))[:1]:
+            os.kill(one, signal.SIGKILL)
+    _, errors = child.communicate(timeout=240)
+    assert child.returncode == 0, errors
+    assert digests(tmp_path / "signals") == digests(measured / "signals")
+
+
+def test_a_task_manager_is_killed_in_mid_pack(flink: Cluster, worker: Path, measured: Path, tmp_path: Path) -> None:
+    for verb, *options in VERBS[2:5]:
+        assert tuwen(verb, str(measured), *options) == 0
+    for name in ("crawl", "pairs", "signals", "ledger"):
+        shutil.copytree(measured / name, tmp_path / name)
+    try:
+        child = command("pack", str(tmp_path), *VERBS[4][1:], "--engine", engine_file(flink, worker))
+        until(lambda: len(running(flink)) > 0)
+        time.sleep(2)
+        os.kill(pid_of(flink, "taskmanager1"), signal.SIGKILL)
+        _, errors = child.communicate(timeout=240)
+        assert child.returncode == 0, errors
+        assert digests(tmp_path / "releases") == digests(measured / "releases")
+    finally:
+        flink.up()
+
+
+def jobs(cluster: Cluster) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"http://localhost:{cluster.ports.rest}/jobs/overview", timeout=5) as answer:
+        return list(json.load(answer)["jobs"])
+
+
+def running(cluster: Cluster) -> list[str]:
+    return [job["jid"] for job in jobs(cluster) if job["state"] == "RUNNING"]
+
+
+def test_ctrl_c_cancels_the_job_on_the_cluster(flink: Cluster, worker: Path, measured: Path, tmp_path: Path) -> None:
+    pristine(measured, tmp_path)
+    child = command(*("measure", str(tmp_path), "--family", "image"), "--engine", engine_file(flink, worker))
+    until(lambda: running(flink))
+    (job,) = running(flink)
+    until(lambda: any(workers_of(pid_of(flink, name)) for name in ("taskmanager1", "taskmanager2")))
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130 and errors.splitlines()[-1] == "tuwen: interrupted; the same command goes on from here"
+    until(lambda: {one["state"] for one in jobs(flink) if one["jid"] == job} == {"CANCELED"}, 60)
+
+
+def test_what_a_worker_raises_is_said_here(
+    mini: Cluster, worker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_crawl(tmp_path)
+    assert tuwen("pair", str(tmp_path)) == 0
+    path = tmp_path / "crawl/images/r0000-p00-00001.warc"
+    path.write_bytes(bytes(path.stat().st_size))
+    capsys.readouterr()
+    code = tuwen("measure", str(tmp_path), "--family", "image", "--engine", engine_file(mini, worker))
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert code == 1 and said.startswith(f"tuwen: {path}: the ") and "are not the picture that was fetched" in said
+
+
+def test_no_cluster_is_one_line(worker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small_crawl(tmp_path / "corpus")
+    nowhere = Cluster(tmp_path, free_ports(), tmp_path)
+    words = ("--engine", engine_file(nowhere, worker), "--", "--job_server_timeout=1")
+    assert tuwen("pair", str(tmp_path / "corpus"), *words) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("tuwen: pair: ") and "make flink-up" in said
