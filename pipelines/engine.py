@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import apache_beam as beam
+import grpc
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     PipelineOptions,
+    PortableOptions,
     StandardOptions,
     TestOptions,
     WorkerOptions,
@@ -71,6 +73,10 @@ def run(
             with repeating(watch) if watch else contextlib.nullcontext():
                 result = pipeline.run()
                 result.wait_until_finish()
+        except grpc.FutureTimeoutError as error:
+            endpoint = pipeline.options.view_as(PortableOptions).job_endpoint
+            way = "`make flink-up` starts one here; see docs/engines.md for others"
+            raise WorkFailed(f"{job}: no job server answers at {endpoint}; {way}") from error
         except Exception as error:
             if _interrupted(error):
                 raise KeyboardInterrupt from error
