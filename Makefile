@@ -64,7 +64,12 @@ check: install ## ruff, mypy --strict, the layers, the names, and the generated 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile Dockerfile.gpu
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_document.py
+
+.PHONY: image
+image: ## the container of driver and worker, tuwen:0.1.0 (needs Docker)
+	docker build -t tuwen:0.1.0 .
 
 bench: install ## what the hot paths cost, on the demo's corpus; figures and how they were taken: benchmarks/README.md
 	@test -d demo/corpus/pairs || { echo "make demo comes first: its corpus is what is measured" >&2; exit 2; }
