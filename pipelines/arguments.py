@@ -10,6 +10,11 @@ LISTS = ("--seeds", "--warc", "--allow-address", "--family", "--model", "--again
 """Options that take several values in a row, as `--seeds a.toml b.toml`; typer itself wants the name repeated."""
 
 
+DRY_RUN = "--dry-run"
+BEAM_VERBS = ("pair", "measure", "cluster", "judge", "pack", "release", "verify")
+"""What is one job of Beam, and can be shown without running it."""
+
+
 @dataclass(frozen=True)
 class Arguments:
     """One command line taken apart."""
@@ -28,8 +33,12 @@ def split(argv: list[str]) -> Arguments:
     """
     end = argv.index("--") if "--" in argv else len(argv)
     ours, beam = argv[:end], argv[end + 1 :]
-    words = [word for word in ours if word != "--debug"]
+    words = [word for word in ours if word not in ("--debug", DRY_RUN)]
     endpoint, words = _taken("--s3-endpoint", words)
+    if DRY_RUN in ours:
+        if words[:1] and words[0] not in BEAM_VERBS:
+            raise BadInput(f"{DRY_RUN}: {words[0]} has no job of its own; it goes with {', '.join(BEAM_VERBS)}")
+        beam = [*beam, "--dry_run=True"]
     return Arguments(tuple(_spread(words)), tuple(beam), "--debug" in ours, endpoint)
 
 

@@ -24,6 +24,7 @@ from apache_beam.runners.runner import PipelineState
 
 from pipelines import engine_options
 from pipelines import options as beam_options
+from pipelines.dry_run import summary
 from pipelines.processes import ProcessEnvironment, kill_all
 from pipelines.progress import repeating
 from pipelines.quiet import quiet
@@ -56,7 +57,7 @@ def run(
     """Build a pipeline with `build`, run it to its end and return the user counters' values by name.
 
     `watch` is called twice a second from another thread while the job runs, and once when it has ended well;
-    what it raises is raised then. A dry run returns {}.
+    what it raises is raised then. A dry run prints what the job would be, and returns {}.
     Raises BadInput for options that Beam does not know or refuses; a TuwenError that a DoFn raised, as it was;
     WorkFailed, in one line, for anything else that ends the job, with Beam's whole account as its cause.
     KeyboardInterrupt passes. No process is left behind, whatever the end.
@@ -68,6 +69,9 @@ def run(
         except BaseException:
             shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)  # Beam removes it only after a run
             raise
+        if pipeline.options.view_as(TestOptions).dry_run:
+            print(_dry(pipeline, job))
+            return {}
         result = None
         try:
             with repeating(watch) if watch else contextlib.nullcontext():
@@ -86,8 +90,6 @@ def run(
                 result.cancel()  # a cluster would go on without us
             kill_all()  # a second Ctrl-C can cut Beam's own closing short
             raise
-        if pipeline.options.view_as(TestOptions).dry_run:
-            return {}
         if result.state != PipelineState.DONE:  # a job that somebody cancelled ends without an exception
             raise WorkFailed(f"{job}: the job ended as {result.state}; the same command goes on from here")
         return _counters(result)
@@ -124,6 +126,17 @@ def _pipeline(engine: Engine, job: str) -> beam.Pipeline:
         return beam.Pipeline(runner=name, options=options)
     except (ValueError, ImportError, AttributeError) as error:
         raise BadInput(f"{job}: Beam refuses its options: {_line(str(error))}") from error
+
+
+def _dry(pipeline: beam.Pipeline, job: str) -> str:
+    """What the job would be. Dataflow's own dry run translates it too, so what that refuses is refused here."""
+    if "dataflow" not in _runner(pipeline.options).lower():
+        return summary(job, pipeline.to_runner_api(), pipeline.options)
+    try:
+        pipeline.run().wait_until_finish()
+    except Exception as error:
+        raise failure(error, job) from error
+    return summary(job, pipeline.runner.job.proto_pipeline, pipeline.options)
 
 
 def _local(options: PipelineOptions, workers: int) -> FnApiRunner:

@@ -14,8 +14,9 @@ from pipelines.signature import takes
 app = typer.Typer(
     name="tuwen",
     help="Build an image-text corpus from the web: crawl, pair, measure, cluster, judge, pack, release.",
-    epilog="Any command takes --debug, and --s3-endpoint URL for an object store that is not Amazon's (else AWS_* and"
-    " ~/.aws decide). Beam's own options come after `--`, as in: tuwen measure CORPUS -- --runner=FlinkRunner",
+    epilog="Verbs that run on an engine take --dry-run. Any command takes --debug, and --s3-endpoint URL for an object"
+    " store that is not Amazon's (else AWS_* and ~/.aws decide). Beam's own options come after `--`, as in:"
+    " tuwen measure CORPUS -- --runner=FlinkRunner",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -274,4 +275,5 @@ def _say(verb: str, counts: dict[str, int]) -> None:
     """The verb's result in one line."""
     from pipelines.progress import summary
 
-    print(f"{verb}: {summary(counts) or 'nothing'}")
+    if counts:  # a dry run counts nothing
+        print(f"{verb}: {summary(counts)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import apache_beam as beam
@@ -29,8 +30,13 @@ DATAFLOW = Engine(
         "--temp_location=gs://bucket/t",
         "--staging_location=gs://bucket/s",
         "--sdk_container_image=example/worker:1",
+        "--dataflow_service_options=worker_accelerator=type:nvidia-l4;count:1",
     ),
 )
+
+
+SHUFFLES = {"pair": 6, "measure": 0, "cluster": 14, "judge": 9, "pack": 3, "release": 0}
+"""How often small rows cross the network in a verb's job."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +63,9 @@ def transforms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, beam.PTran
 
 
 @pytest.mark.parametrize("verb", ["pair", "measure", "cluster", "judge", "pack", "release"])
-def test_the_verb_builds_for_dataflow(transforms: dict[str, beam.PTransform], verb: str) -> None:
+def test_the_verb_builds_for_dataflow(
+    transforms: dict[str, beam.PTransform], verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     built = []
 
     def build(pipeline: beam.Pipeline) -> None:
@@ -65,6 +73,12 @@ def test_the_verb_builds_for_dataflow(transforms: dict[str, beam.PTransform], ve
         pipeline | transforms[verb]
 
     assert run(build, job=verb, engine=DATAFLOW) == {}
+    said = capsys.readouterr().out
+    assert re.fullmatch(
+        rf"{verb}: dry run; runner DataflowRunner; steps \d+; shuffles {SHUFFLES[verb]};"
+        r" workers from image example/worker:1; machine the engine's default; accelerator type:nvidia-l4;count:1\n",
+        said,
+    )
     steps = built[0].runner.job.proto_pipeline.components
     assert any(step.unique_name.startswith(type(transforms[verb]).__name__) for step in steps.transforms.values())
     assert {env.payload for env in steps.environments.values()} == {b"\n\x10example/worker:1"}
