@@ -82,7 +82,7 @@ def _interrupted() -> int:
 def _fail(message: str, code: int) -> int:
     from pipelines.progress import printable
 
-    if os.environ.get("TUWEN_DEBUG"):
+    if os.environ.get("TUWEN_DEBUG") and sys.exc_info()[0]:
         traceback.print_exc()
     Console(stderr=True, soft_wrap=True, highlight=False).print(f"tuwen: {escape(printable(message))}", style=None)
     return code

@@ -6,6 +6,7 @@ import contextlib
 import re
 import shlex
 import shutil
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import (
     DirectOptions,
+    GoogleCloudOptions,
     PipelineOptions,
     PortableOptions,
     StandardOptions,
@@ -22,6 +24,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineState
 
+from engines.flink import rest
 from pipelines import engine_options
 from pipelines import options as beam_options
 from pipelines.dry_run import summary
@@ -87,12 +90,20 @@ def run(
             raise failure(error, job) from error
         except BaseException:
             if result is not None:
-                result.cancel()  # a cluster would go on without us
+                _cancel(result, pipeline.options, engine)
             kill_all()  # a second Ctrl-C can cut Beam's own closing short
             raise
         if result.state != PipelineState.DONE:  # a job that somebody cancelled ends without an exception
             raise WorkFailed(f"{job}: the job ended as {result.state}; the same command goes on from here")
         return _counters(result)
+
+
+def _cancel(result: beam.runners.runner.PipelineResult, options: PipelineOptions, engine: Engine) -> None:
+    """End the job where it runs: a cluster would go on without us."""
+    with contextlib.suppress(Exception):  # it may have ended, or its cluster; the user's Ctrl-C is what is told
+        result.cancel()
+        if "flink" in _runner(options).lower() and (page := engine_options.load(engine.name).page):
+            rest.cancel(page, str(options.view_as(GoogleCloudOptions).job_name))
 
 
 def check(engine: Engine) -> PipelineOptions:
@@ -123,6 +134,7 @@ def _pipeline(engine: Engine, job: str) -> beam.Pipeline:
         if name.lower().rsplit(".", 1)[-1] in LOCAL:
             return beam.Pipeline(runner=_local(options, engine.workers), options=options)
         _spread(options, engine.workers)
+        _name(options, job)
         return beam.Pipeline(runner=name, options=options)
     except (ValueError, ImportError, AttributeError) as error:
         raise BadInput(f"{job}: Beam refuses its options: {_line(str(error))}") from error
@@ -151,6 +163,12 @@ def _check_flink(options: PipelineOptions) -> None:
     chosen = options.get_all_options(drop_default=True)
     if "flink" in _runner(options).lower() and not {"job_endpoint", "flink_job_server_jar"} & set(chosen):
         raise BadInput("the FlinkRunner needs its job server: say --engine flink, or add `-- --job_endpoint=HOST:PORT`")
+
+
+def _name(options: PipelineOptions, job: str) -> None:
+    """Name the job by its verb, unless Beam's own options name it; a cluster wants names that differ."""
+    named = options.view_as(GoogleCloudOptions)
+    named.job_name = named.job_name or f"tuwen-{job}-{uuid.uuid4().hex[:8]}"
 
 
 def _spread(options: PipelineOptions, workers: int) -> None:

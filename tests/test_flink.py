@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -14,7 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from typing import Any
 import pytest
 from crawls import RawCrawl, photo, small_crawl
 
+from engines.flink import rest
 from engines.flink.cluster import Cluster, Ports
 from pipelines import arguments, cli
 
@@ -80,6 +79,7 @@ def engine_file(cluster: Cluster, worker: Path, cache_millis: int = 0) -> str:
     """The packaged options of Flink, for this cluster and this code."""
     text = (ROOT / "engines/flink/options.toml").read_text()
     text = text.replace("localhost:8099", f"localhost:{cluster.ports.job}").replace("{worker}", str(worker))
+    text = text.replace("http://localhost:8081", cluster.page)
     text = text.replace("environment_cache_millis = 0", f"environment_cache_millis = {cache_millis}")
     path = cluster.home / f"options-{cache_millis}.toml"
     path.write_text(text)
@@ -147,7 +147,15 @@ def command(*words: str) -> subprocess.Popen[str]:
     """A command in a process of its own, as a user's."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     line = [sys.executable, "-m", "pipelines.cli", *words]
-    return subprocess.Popen(line, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=ROOT)
+    return subprocess.Popen(
+        line,
+        text=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a job in the background has none
+    )
 
 
 def workers_of(process: int) -> list[int]:
@@ -213,13 +221,8 @@ def test_a_task_manager_is_killed_in_mid_pack(flink: Cluster, worker: Path, meas
         flink.up()
 
 
-def jobs(cluster: Cluster) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"http://localhost:{cluster.ports.rest}/jobs/overview", timeout=5) as answer:
-        return list(json.load(answer)["jobs"])
-
-
 def running(cluster: Cluster) -> list[str]:
-    return [job["jid"] for job in jobs(cluster) if job["state"] == "RUNNING"]
+    return [job for job, state in rest.jobs(cluster.page).items() if state == "RUNNING"]
 
 
 def test_ctrl_c_cancels_the_job_on_the_cluster(flink: Cluster, worker: Path, measured: Path, tmp_path: Path) -> None:
@@ -230,8 +233,10 @@ def test_ctrl_c_cancels_the_job_on_the_cluster(flink: Cluster, worker: Path, mea
     until(lambda: any(workers_of(pid_of(flink, name)) for name in ("taskmanager1", "taskmanager2")))
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=60)
-    assert child.returncode == 130 and errors.splitlines()[-1] == "tuwen: interrupted; the same command goes on from here"
-    until(lambda: {one["state"] for one in jobs(flink) if one["jid"] == job} == {"CANCELED"}, 60)
+    assert (
+        child.returncode == 130 and errors.splitlines()[-1] == "tuwen: interrupted; the same command goes on from here"
+    )
+    until(lambda: rest.jobs(flink.page)[job] == "CANCELED")
 
 
 def test_what_a_worker_raises_is_said_here(

@@ -19,7 +19,7 @@ ALLOWED = {
     "engines": {"engines", "schemas"},
     "trainers": {"trainers"},
     "benchmarks": {"benchmarks", "crawlers", "schemas"},
-    "pipelines": {"pipelines", "filters", "crawlers", "schemas", "recipes"},
+    "pipelines": {"pipelines", "engines", "filters", "crawlers", "schemas", "recipes"},
 }
 SOCKETS = {"aiohappyeyeballs", "aiohttp", "ftplib", "http", "httpx", "requests", "socket", "socketserver", "ssl"}
 SOCKETS |= {"urllib3"}

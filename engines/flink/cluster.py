@@ -10,19 +10,17 @@ Beam's and Flink's ports know no password, and whoever reaches them runs code he
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines.flink import rest
 from schemas.errors import BadInput, TuwenError, WorkFailed
 
 POM = Path(__file__).with_name("pom.xml")
@@ -70,7 +68,7 @@ class Cluster:
         for number in range(1, TASK_MANAGERS + 1):
             self._start(f"taskmanager{number}", self._task_manager())
         self._start("jobserver", self._job_server(master))
-        self._wait(lambda: self.task_managers() == TASK_MANAGERS and self._takes_jobs())
+        self._wait(lambda: rest.task_managers(self.page) == TASK_MANAGERS and self._takes_jobs())
 
     def mini(self) -> None:
         """Start the job server with Flink inside, and wait until it takes jobs."""
@@ -86,7 +84,7 @@ class Cluster:
 
     def status(self) -> str:
         """One line for each process."""
-        lines = [f"job endpoint   localhost:{self.ports.job}   flink   http://localhost:{self.ports.rest}"]
+        lines = [f"job endpoint   localhost:{self.ports.job}   flink   {self.page}"]
         for path in sorted((self.home / "pid").glob("*")):
             pid = int(path.read_text())
             lines.append(f"{path.name:<14} pid {pid:<8} {'running' if _lives(pid) else 'ended; see its log'}")
@@ -94,13 +92,10 @@ class Cluster:
             lines if len(lines) > 1 else ["nothing runs; start it with: make flink-up, or make flink-mini"]
         )
 
-    def task_managers(self) -> int:
-        """How many TaskManagers the JobManager knows; 0 while it does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://localhost:{self.ports.rest}/overview", timeout=2) as answer:
-                return int(json.load(answer)["taskmanagers"])
-        except (OSError, ValueError, KeyError):
-            return 0
+    @property
+    def page(self) -> str:
+        """Where Flink shows its jobs."""
+        return f"http://localhost:{self.ports.rest}"
 
     @property
     def _jars(self) -> str:
