@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import base as bases
-from pipelines import files, ledgers, order, shards
+from pipelines import files, ledgers, order, scores, shards
 from pipelines.corpus import Corpus
 from pipelines.cut import Cut, Sizes
 from pipelines.engine import Engine, run
@@ -46,8 +46,9 @@ def judge(corpus: Corpus, recipe: Recipe, *, engine: Engine) -> dict[str, int]:
     """Write the recipe's ledger; returns the number of pairs by verdict ('' for kept), as `tally` does.
 
     Does nothing when the ledger was made by this very recipe from these very signals. Raises BadInput, with the
-    command to run, where the recipe names a signal that was not measured.
+    command to run, where the recipe names a signal that was not measured, or match_score where several were.
     """
+    recipe = scores.resolve(corpus, recipe)
     shards.need(corpus, ledgers.families(recipe))
     made_from = ledgers.made_from(corpus, recipe)
     outputs = Outputs({corpus.ledger(recipe.name, shard): made_from for shard in corpus.shards()})

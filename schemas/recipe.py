@@ -197,8 +197,14 @@ def of_canonical(text: str) -> Recipe:
 
 def option(recipe: Recipe) -> str:
     """How a command line names a recipe: a packaged one by its name, another by the path of its file."""
-    ours = recipe.name in packaged() and load(recipe.name) == recipe
-    return f"--recipe {recipe.name}" if ours else f"--recipe …/{recipe.name}.toml"
+    if recipe.name in packaged():
+        ours = load(recipe.name)
+        if ours == recipe:
+            return f"--recipe {recipe.name}"
+        for model in recipe.models():
+            if with_model(ours, model) == recipe:
+                return f"--recipe {recipe.name} --model {model}"
+    return f"--recipe …/{recipe.name}.toml"
 
 
 def _read(name_or_path: str) -> str:
@@ -235,8 +241,13 @@ def _fields(message: str) -> str:
 def sql(recipe: Recipe, corpus: str = "CORPUS") -> str:
     """The recipe as one DuckDB query over the files of `corpus`: (key, verdict, tier), one row per pair, by key.
 
-    It needs none of our code, so anyone can check a release, or change a threshold and look.
+    It needs none of our code, so anyone can check a release, or change a threshold and look. Raises BadInput for a recipe
+    that names match_score: whose score that is has to be said first.
     """
+    if recipe.any_score:
+        raise BadInput(
+            f"recipe {recipe.name}: {ANY_SCORE} is of one model, and none is named; say which with --model NAME"
+        )
     from schemas.recipe_sql import query
 
     return query(recipe, corpus)
