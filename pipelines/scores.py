@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from pipelines import files
 from pipelines.corpus import Corpus
+from schemas import recipe as recipes
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, with_model
 from schemas.signals import ANY_SCORE, score_column
@@ -22,6 +23,18 @@ def measured(corpus: Corpus) -> list[str]:
         here = set(json.loads(files.metadata(path).get("models", "{}")))
         names = here if names is None else names & here
     return sorted(names or ())
+
+
+def load(corpus: str, name: str, model: str = "", *, look: bool = True) -> Recipe:
+    """The recipe that a command line names, resolved for the corpus at a path.
+
+    Without `look`, the corpus is asked only where match_score is named and no model is: what was measured does not
+    matter to who prints a query. Raises BadInput as `resolve` does.
+    """
+    loaded = recipes.load(name)
+    if look or loaded.any_score is not bool(model):
+        return resolve(Corpus(corpus), loaded, model)
+    return with_model(loaded, chosen(loaded, (), corpus, model)) if model else loaded
 
 
 def resolve(corpus: Corpus, recipe: Recipe, model: str = "") -> Recipe:
