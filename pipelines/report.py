@@ -18,7 +18,7 @@ from pipelines.examples import Example, examples, printable
 from pipelines.funnel import Funnel, percent
 from pipelines.histograms import histograms
 from schemas.recipe import Keep, Once, Recipe
-from schemas.signals import all_signals
+from schemas.signals import signal_field
 
 TOP = 12  # rows of a table of names: the head of a long tail, and the rest in one row
 
@@ -106,7 +106,7 @@ def _range(keep: Keep) -> str:
         return f"{name} is {' or '.join(keep.one_of)}"
     if keep.top is not None:
         return f"{name} in the best {percent(round(keep.top * 10_000), 10_000)}"
-    if pa.types.is_boolean(all_signals()[name].type):
+    if pa.types.is_boolean(signal_field(name).type):
         return f"{name} is {'true' if keep.min is not None and keep.min > 0 else 'false'}"
     low, high = (None if bound is None else charts.number(bound) for bound in (keep.min, keep.max))
     if low is not None and high is not None:

@@ -28,6 +28,7 @@ Workers = Annotated[int, typer.Option(help="processes to use", min=1)]
 EngineName = Annotated[str, typer.Option("--engine", help="local, flink or dataflow")]
 ImageSize = Annotated[int | None, typer.Option(help="re-encode pictures at this size; as they came without", min=1)]
 ResizeMode = Annotated[str, typer.Option(help="img2dataset's: border, keep_ratio, keep_ratio_largest, center_crop, no")]
+ScoreOf = Annotated[str, typer.Option("--model", help="whose score match_score is, where several are", metavar="NAME")]
 Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
 
 
@@ -133,20 +134,23 @@ def cluster(
 def judge(
     corpus: CorpusFolder,
     recipe: Recipe,
+    model: ScoreOf = "",
     sql: Annotated[bool, typer.Option("--sql", help="print the recipe as one DuckDB query, and judge nothing")] = False,
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
     """Give every pair a verdict by a recipe: tiers and the base subset too."""
+    from pipelines import finish
     from pipelines.corpus import Corpus
     from pipelines.judge import judge as verb
     from schemas import recipe as recipes
 
-    loaded = recipes.load(recipe)
     if sql:
-        print(recipes.sql(loaded, corpus), end="")
+        print(recipes.sql(_recipe(corpus, recipe, model, look=False), corpus), end="")
         return
-    _say("judge", verb(Corpus(corpus), loaded, engine=_engine(engine, workers)))
+    running, loaded = _engine(engine, workers), _recipe(corpus, recipe, model)
+    _say("judge", verb(Corpus(corpus), loaded, engine=running))
+    finish.say_short(Corpus(corpus), loaded)
 
 
 @app.command(epilog="Example: tuwen pack corpus --recipe wukong --version 1.0.0 --image-size 256")
@@ -156,6 +160,7 @@ def pack(
     version: Version,
     image_size: ImageSize = None,
     resize_mode: ResizeMode = "border",
+    model: ScoreOf = "",
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
@@ -163,10 +168,10 @@ def pack(
     from pipelines.corpus import Corpus
     from pipelines.pack import Packing
     from pipelines.pack import pack as verb
-    from schemas.recipe import load
 
     packing = Packing(image_size=image_size, resize_mode=resize_mode)
-    counts = verb(Corpus(corpus), load(recipe), version, engine=_engine(engine, workers), packing=packing)
+    running, loaded = _engine(engine, workers), _recipe(corpus, recipe, model)
+    counts = verb(Corpus(corpus), loaded, version, engine=running, packing=packing)
     _say("pack", counts)
 
 
@@ -176,15 +181,16 @@ def release(
     recipe: Recipe,
     version: Version,
     date: Date = None,
+    model: ScoreOf = "",
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
     """Finish a release: index, cards, report, and the manifest last."""
     from pipelines import finish
     from pipelines.corpus import Corpus
-    from schemas.recipe import load
 
-    finish.finish(Corpus(corpus), load(recipe), version, date, _engine(engine, workers))
+    running, loaded = _engine(engine, workers), _recipe(corpus, recipe, model)
+    finish.finish(Corpus(corpus), loaded, version, date, running)
 
 
 @app.command(epilog="Example: tuwen run --seeds seeds.toml --out corpus --recipe demo")
@@ -217,8 +223,8 @@ def run(
     measure(corpus, workers=workers, engine=engine)
     cluster(corpus, workers=workers, engine=engine)
     judge(corpus, recipe, workers=workers, engine=engine)
-    pack(corpus, recipe, version, image_size, resize_mode, workers, engine)
-    release(corpus, recipe, version, date, workers, engine)
+    pack(corpus, recipe, version, image_size, resize_mode, workers=workers, engine=engine)
+    release(corpus, recipe, version, date, workers=workers, engine=engine)
 
 
 @app.command(epilog="Example: tuwen verify corpus/releases/wukong-1.0.0")
@@ -262,6 +268,18 @@ def report(
     from pipelines import finish
 
     finish.show_report(path, recipe)
+
+
+def _recipe(corpus: str, name: str, model: str, look: bool = True) -> Any:
+    """The recipe, and match_score in it turned into one model's; `look` says that its models must have been measured."""
+    from pipelines import scores
+    from pipelines.corpus import Corpus
+    from schemas import recipe as recipes
+
+    loaded = recipes.load(name)
+    if model and loaded.any_score and not look:
+        return recipes.with_model(loaded, scores.chosen(loaded, (), corpus, model))
+    return loaded if not (look or loaded.any_score) else scores.resolve(Corpus(corpus), loaded, model)
 
 
 def _say(verb: str, counts: dict[str, int]) -> None:

@@ -1,0 +1,73 @@
+"""Whose score a recipe means: match_score is the score of the one model that a corpus was measured with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from pipelines import files
+from pipelines.corpus import Corpus
+from schemas.errors import BadInput
+from schemas.recipe import Recipe, with_model
+from schemas.signals import ANY_SCORE, score_column
+
+
+def measured(corpus: Corpus) -> list[str]:
+    """The models that every shard of a corpus was measured with, by name."""
+    names: set[str] | None = None
+    for shard in corpus.shards():
+        path = corpus.signals("match", shard)
+        if not files.exists(path):
+            return []
+        here = set(json.loads(files.metadata(path).get("models", "{}")))
+        names = here if names is None else names & here
+    return sorted(names or ())
+
+
+def resolve(corpus: Corpus, recipe: Recipe, model: str = "") -> Recipe:
+    """The recipe with match_score turned into the score of `model`, or of the one model that was measured.
+
+    A recipe that names no match_score comes back as it is. Raises BadInput, with the command to run, where a score that
+    is asked for was not measured, or where it cannot be told which model is meant.
+    """
+    if model and not recipe.any_score:
+        raise BadInput(f"--model {model}: the recipe {recipe.name} names no {ANY_SCORE}; leave --model away")
+    if not recipe.any_score and not recipe.models():
+        return recipe
+    there = measured(corpus)
+    resolved = with_model(recipe, chosen(recipe, there, corpus.root, model)) if recipe.any_score else recipe
+    for name in resolved.models():
+        if name not in there:
+            what = f"recipe {recipe.name}: {score_column(name)} was not measured in {corpus.root}"
+            raise BadInput(f"{what}; run: {_measure(corpus.root, name)}")
+    return resolved
+
+
+def as_judged(recipe: Recipe, by: Recipe) -> Recipe:
+    """The recipe as a ledger was judged by it: `by`, where they differ in nothing but whose score match_score is."""
+    return by if any(with_model(recipe, model) == by for model in by.models()) else recipe
+
+
+def chosen(recipe: Recipe, there: Iterable[str], root: str, model: str = "") -> str:
+    """The model that match_score means: `model`, else the only one of those `there` that the recipe does not refuse.
+
+    Raises BadInput where that is none or several, or where the recipe refuses it.
+    """
+    known = list(there)
+    fit = [model] if model else [name for name in known if name not in recipe.refuse]
+    what = f"recipe {recipe.name}: {ANY_SCORE}"
+    if len(fit) > 1:
+        raise BadInput(f"{what} could be of any of {', '.join(fit)} in {root}; say which with --model NAME")
+    name = (fit or known or [""])[0]
+    if name in recipe.refuse:
+        why = f"would be that of {name}, which the recipe refuses ({recipe.refuse_why})"
+        raise BadInput(f"{what} {why}; run: {_measure(root)}")
+    if not name:
+        raise BadInput(f"{what} needs a model, and none was measured in {root}; run: {_measure(root)}")
+    return name
+
+
+def _measure(root: str, name: str = "REF") -> str:
+    if name in ("REF", "mini"):
+        return f"tuwen measure {root} --model {name}"
+    return f"tuwen measure {root} --model REF, with the REF that is named {name}"
