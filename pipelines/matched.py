@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -48,6 +48,15 @@ def current(corpus: Corpus, shard: str) -> dict[str, Measured]:
     if said.get("of") != files.metadata(corpus.pairs(shard))["seen"] or said.get("version") != _version():
         return {}
     return models_in(path)
+
+
+def digest(path: str, names: Sequence[str]) -> str:
+    """What some models' columns in a file were made from, whatever lies beside them; '' where there is no file."""
+    if not files.made_from(path):
+        return ""
+    said, there = files.metadata(path), models_in(path)
+    each = [f"{name} {there[name].digest} {there[name].precision}" for name in names if name in there]
+    return files.digest(said["version"], said["of"], *each)
 
 
 def same(one: Measured, other: Measured) -> bool:

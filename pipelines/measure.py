@@ -73,9 +73,14 @@ def measure(
     outputs.sweep(corpus.path("signals", name) for name in chosen)
 
 
-def check(families: Sequence[str]) -> tuple[str, ...]:
-    """The families that are meant, in the order of measuring. Raises BadInput for one that is unknown."""
+def check(families: Sequence[str], models: Sequence[str] = ()) -> tuple[str, ...]:
+    """The families that are meant, in the order of measuring.
+
+    Raises BadInput for one that is unknown, and for models that none of them asks.
+    """
     known = (*FAMILIES, MATCH)
+    if models and families and MATCH not in families:
+        raise BadInput(f"--model {models[0]}: the families named have no use for it; add --family {MATCH}")
     for name in families:
         if name not in known:
             raise BadInput(f"no family {name!r} to measure; there are: {', '.join(known)}")

@@ -24,16 +24,22 @@ class Chosen:
 MINI = Chosen("mini")
 """What is measured with where no model is named: it comes with Tuwen."""
 
+
+def chosen(refs: Sequence[str], device: str, precision: str) -> tuple[Chosen, ...]:
+    """What a command line chooses; `MINI` on that device where it names no model."""
+    return tuple(Chosen(ref, device, precision) for ref in dict.fromkeys(refs or [MINI.ref]))
+
+
 _loaded: dict[Chosen, Model] = {}
 _lock = threading.Lock()
 
 
-def model_of(chosen: Chosen) -> Model:
+def model_of(one: Chosen) -> Model:
     """The model, loaded once per process however many threads ask. Raises BadInput where it cannot be had."""
     with _lock:
-        if chosen not in _loaded:
-            _loaded[chosen] = models.load(chosen.ref, chosen.device, chosen.precision)
-        return _loaded[chosen]
+        if one not in _loaded:
+            _loaded[one] = models.load(one.ref, one.device, one.precision)
+        return _loaded[one]
 
 
 def forget() -> None:
@@ -42,22 +48,24 @@ def forget() -> None:
         _loaded.clear()
 
 
-def described(chosen: Sequence[Chosen]) -> dict[str, Measured]:
+def described(wanted: Sequence[Chosen]) -> dict[str, Measured]:
     """What each model is, by its name. Raises BadInput where one cannot be had, or two have one name."""
     names: dict[str, str] = {}
-    for one in chosen:
+    for one in dict.fromkeys(wanted):
         name = models.name_of(one.ref)
         if names.setdefault(name, one.ref) != one.ref:
             both = f"{names[name]} and {one.ref}"
             raise BadInput(f"--model {both}: both would be called {name}, and so would their columns; give one of them")
-    return {name: measured(one) for name, one in sorted((models.name_of(one.ref), one) for one in chosen)}
+    return {
+        name: measured(one) for name, one in sorted((models.name_of(one.ref), one) for one in dict.fromkeys(wanted))
+    }
 
 
-def measured(chosen: Chosen) -> Measured:
+def measured(one: Chosen) -> Measured:
     """What a file says of one model."""
-    model = model_of(chosen)
+    model = model_of(one)
     return Measured(
-        ref=chosen.ref,
+        ref=one.ref,
         digest=model.digest,
         width=model.width,
         preprocessing={name: str(value) for name, value in asdict(model.preprocessing).items()},

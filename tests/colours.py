@@ -1,4 +1,4 @@
-"""A small model that is a real one: ONNX graphs, a tokenizer and a model.toml. It knows colours, by picture and name."""
+"""A small model that is a real one, of ONNX graphs, a tokenizer and a model.toml: it knows colours and their names."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ needs_han = true
 """
 
 
-def write_model(
-    folder: Path, name: str = "colours", *, demo: bool = False, blind: bool = False, size: int = 16
-) -> str:
+def write_model(folder: Path, name: str = "colours", *, demo: bool = False, blind: bool = False, size: int = 16) -> str:
     """Write an onnx: folder; its REF. A `blind` one takes each colour for the next, 坏 (bad) has no number in any."""
     folder.mkdir(parents=True, exist_ok=True)
     warning = "it knows three colours" if demo else ""

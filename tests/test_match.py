@@ -77,8 +77,8 @@ def test_a_picture_and_a_text_are_computed_once_however_often_they_occur(model: 
 
 def test_many_batches_give_what_one_gives(model: Model) -> None:
     samples = [sample(f"{at:04}", plain((at % 256, at * 7 % 256, 99), at), f"红{at}绿") for at in range(300)]
-    alone = [rows([one], model)[0] for one in samples[:: 37]]
-    together = rows(samples, model)[:: 37]
+    alone = [rows([one], model)[0] for one in samples[::37]]
+    together = rows(samples, model)[::37]
     for one, other in zip(alone, together, strict=True):
         assert one["match_colours_score"] == pytest.approx(other["match_colours_score"], abs=1e-6)
 
