@@ -79,7 +79,7 @@ def shown_of(
         pairs = files.read_table(corpus.pairs(shard), _SEEN).take(rows).to_pylist()
         signals = shards.read(corpus, shard, columns).take(rows).to_pylist()
         for row, pair, values in zip(rows, pairs, signals, strict=True):
-            thumbnail, width, height = _thumbnail(corpus, pair)
+            small, width, height = thumbnail(corpus, pair)
             for kind in kinds[row]:
                 decided = tuple((name, value_words(values[name])) for name in deciders.get(kind, ()) if name in values)
                 shown[kind].append(
@@ -89,7 +89,7 @@ def shown_of(
                         source=pair["source"],
                         page_url=printable(pair["page_url"]),
                         class_=printable(pair["class"]),
-                        thumbnail=thumbnail,
+                        thumbnail=small,
                         width=width,
                         height=height,
                         values=decided,
@@ -155,13 +155,13 @@ def _deciders(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     return {kind: tuple(name for name in names if name != "key") for kind, names in {**keeps, **onces}.items()}
 
 
-def _thumbnail(corpus: Corpus, pair: dict[str, Any]) -> tuple[str, int, int]:
+def thumbnail(corpus: Corpus, pair: dict[str, Any], side: int = SIDE) -> tuple[str, int, int]:
     """A small JPEG as a data: URI, with the picture's own width and height; ('', …) for what does not decode."""
     picture = decode(read_picture(corpus, pair["image_id"], pair["warc"], pair["offset"], pair["length"]))
     if picture.pixels is None:
         return "", picture.width, picture.height
     small = picture.pixels.convert("RGB")
-    small.thumbnail((SIDE, SIDE))
+    small.thumbnail((side, side))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=78, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode(), picture.width, picture.height

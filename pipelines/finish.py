@@ -56,7 +56,7 @@ def show_report(path: str, recipe: str | None) -> None:
         print(f"report:  {files.join(path, 'report.html')}")
         return
     corpus = Corpus(path)
-    loaded = _judged_by(corpus, recipe)
+    loaded = judged_by(corpus, recipe)
     counted = funnel(corpus, loaded)
     page = corpus.path("ledger", loaded.name, "report.html")
     with files.whole(page) as file:
@@ -84,7 +84,7 @@ def show_diff(old: str, new: str, as_json: bool) -> None:
     _table(f"{old} → {new}", found.rows())
 
 
-def _judged_by(corpus: Corpus, recipe: str | None) -> Recipe:
+def judged_by(corpus: Corpus, recipe: str | None) -> Recipe:
     """The recipe of a ledger: of the one that is named, by its own file too, else of the only one that is there."""
     names = ledgers.names(corpus)
     if recipe is not None and recipe not in names:

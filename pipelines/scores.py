@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable
 
 from pipelines import files
 from pipelines.corpus import Corpus
+from schemas import recipe as recipes
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, with_model
-from schemas.signals import ANY_SCORE, score_column
+from schemas.signals import ANY_SCORE, all_signals, model_of, score_column, signal_field
 
 
 def measured(corpus: Corpus) -> list[str]:
@@ -22,6 +24,18 @@ def measured(corpus: Corpus) -> list[str]:
         here = set(json.loads(files.metadata(path).get("models", "{}")))
         names = here if names is None else names & here
     return sorted(names or ())
+
+
+def load(corpus: str, name: str, model: str = "", *, look: bool = True) -> Recipe:
+    """The recipe that a command line names, resolved for the corpus at a path.
+
+    Without `look`, the corpus is asked only where match_score is named and no model is: what was measured does not
+    matter to who prints a query. Raises BadInput as `resolve` does.
+    """
+    loaded = recipes.load(name)
+    if look or loaded.any_score is not bool(model):
+        return resolve(Corpus(corpus), loaded, model)
+    return with_model(loaded, chosen(loaded, (), corpus, model)) if model else loaded
 
 
 def resolve(corpus: Corpus, recipe: Recipe, model: str = "") -> Recipe:
@@ -86,3 +100,26 @@ def _measure(root: str, name: str = "REF") -> str:
     if name in ("REF", "mini"):
         return f"tuwen measure {root} --model {name}"
     return f"tuwen measure {root} --model REF, with the REF that is named {name}"
+
+
+def signal_of(corpus: Corpus, signal: str) -> str:
+    """A signal that a command line names, match_score turned into that of the one model that was measured.
+
+    Raises BadInput for a name that is none, for a score that was not measured, and where several are meant.
+    """
+    try:
+        signal_field(signal)
+    except KeyError:
+        near = difflib.get_close_matches(signal, [*all_signals(), ANY_SCORE], n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise BadInput(f"--signal {signal}: no such signal; {guess}They are listed in docs/data-format.md") from None
+    if signal != ANY_SCORE and not model_of(signal):
+        return signal
+    there = measured(corpus)
+    meant = [name for name in there if signal in (ANY_SCORE, score_column(name))]
+    if len(meant) == 1:
+        return score_column(meant[0])
+    if not meant:
+        way = _measure(corpus.root, model_of(signal) or "REF")
+        raise BadInput(f"--signal {signal}: not measured in {corpus.root}; run: {way}")
+    raise BadInput(f"--signal {signal}: several were measured; name one: {', '.join(map(score_column, there))}")

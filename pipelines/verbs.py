@@ -154,15 +154,15 @@ def judge(
     engine: EngineName = "local",
 ) -> None:
     """Give every pair a verdict by a recipe: tiers and the base subset too."""
-    from pipelines import finish
+    from pipelines import finish, scores
     from pipelines.corpus import Corpus
     from pipelines.judge import judge as verb
     from schemas import recipe as recipes
 
     if sql:
-        print(recipes.sql(_recipe(corpus, recipe, model, look=False), corpus), end="")
+        print(recipes.sql(scores.load(corpus, recipe, model, look=False), corpus), end="")
         return
-    running, loaded = _engine(engine, workers), _recipe(corpus, recipe, model)
+    running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
     _say("judge", verb(Corpus(corpus), loaded, engine=running))
     finish.say_short(Corpus(corpus), loaded)
 
@@ -179,12 +179,13 @@ def pack(
     engine: EngineName = "local",
 ) -> None:
     """Write the kept pairs as WebDataset shards with their Parquet: weak, strong and base."""
+    from pipelines import scores
     from pipelines.corpus import Corpus
     from pipelines.pack import Packing
     from pipelines.pack import pack as verb
 
     packing = Packing(image_size=image_size, resize_mode=resize_mode)
-    running, loaded = _engine(engine, workers), _recipe(corpus, recipe, model)
+    running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
     counts = verb(Corpus(corpus), loaded, version, engine=running, packing=packing)
     _say("pack", counts)
 
@@ -200,10 +201,10 @@ def release(
     engine: EngineName = "local",
 ) -> None:
     """Finish a release: index, cards, report, and the manifest last."""
-    from pipelines import finish
+    from pipelines import finish, scores
     from pipelines.corpus import Corpus
 
-    running, loaded = _engine(engine, workers), _recipe(corpus, recipe, model)
+    running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
     finish.finish(Corpus(corpus), loaded, version, date, running)
 
 
@@ -289,18 +290,6 @@ def report(
     from pipelines import finish
 
     finish.show_report(path, recipe)
-
-
-def _recipe(corpus: str, name: str, model: str, look: bool = True) -> Any:
-    """The recipe, and match_score in it turned into one model's; `look` says that its models must have been measured."""
-    from pipelines import scores
-    from pipelines.corpus import Corpus
-    from schemas import recipe as recipes
-
-    loaded = recipes.load(name)
-    if model and loaded.any_score and not look:
-        return recipes.with_model(loaded, scores.chosen(loaded, (), corpus, model))
-    return loaded if not (look or loaded.any_score) else scores.resolve(Corpus(corpus), loaded, model)
 
 
 def _say(verb: str, counts: dict[str, int]) -> None:

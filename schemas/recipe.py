@@ -26,8 +26,8 @@ class Keep(_Strict, frozen=True):
     """A range on one signal, with its reason. A pair is kept when its value lies in the range.
 
     `min` and `max` are numbers (true and false count as 1 and 0); `one_of` lists the values of a nominal signal;
-    `top` is the fraction of the corpus with the best values, ties by key; `skip` leaves out the very best of them, since
-    a model gives its highest scores to pictures that show the words themselves.
+    `top` is the fraction of the corpus with the best values, ties by key; `skip` leaves out the very best of them: a
+    model gives its highest scores to pictures that show the words themselves.
     """
 
     signal: str
@@ -241,13 +241,11 @@ def _fields(message: str) -> str:
 def sql(recipe: Recipe, corpus: str = "CORPUS") -> str:
     """The recipe as one DuckDB query over the files of `corpus`: (key, verdict, tier), one row per pair, by key.
 
-    It needs none of our code, so anyone can check a release, or change a threshold and look. Raises BadInput for a recipe
-    that names match_score: whose score that is has to be said first.
+    It needs none of our code, so anyone can check a release, or change a threshold and look. Raises BadInput for a
+    recipe that names match_score: whose score that is has to be said first.
     """
     if recipe.any_score:
-        raise BadInput(
-            f"recipe {recipe.name}: {ANY_SCORE} is of one model, and none is named; say which with --model NAME"
-        )
+        raise BadInput(f"recipe {recipe.name}: {ANY_SCORE} is of one model; say whose with --model NAME")
     from schemas.recipe_sql import query
 
     return query(recipe, corpus)

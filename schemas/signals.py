@@ -34,6 +34,9 @@ TEXT = pa.schema(
             "whether it says nothing of the picture: 图片, 点击查看大图, image",
         ),
         column("text_repetition", pa.float32(), "share of its characters in repeated 3-grams, 0 to 1", good="low"),
+        column(
+            "text_entropy", pa.float32(), "entropy of its characters in bits: 0 for one over and over, and for none"
+        ),
     ]
 )
 
@@ -63,6 +66,8 @@ IMAGE = pa.schema(
         ),
         column("image_sha256", pa.string(), "of the original bytes, 64 hex digits; the pair's image_id again"),
         column("image_md5", pa.string(), "of the original bytes, 32 hex digits"),
+        column("image_short_side", pa.int32(), "the smaller of width and height, in pixels; 0 when unreadable"),
+        column("image_std", pa.float32(), "standard deviation of the grey, 0 to 127.5; NaN when unreadable"),
     ]
 )
 
