@@ -156,7 +156,7 @@ def _cosine(
 def _stored(vectors: Vectors, rows: npt.NDArray[np.int64]) -> pa.Array:
     """The vectors of rows as they are kept: half precision, and zeros where there is none."""
     halves = np.nan_to_num(vectors, nan=0.0).astype(np.float16)[rows]
-    kind = pa.field("item", pa.float16(), nullable=False)
+    kind = pa.field("element", pa.float16(), nullable=False)
     return pa.FixedSizeListArray.from_arrays(pa.array(halves.reshape(-1)), type=pa.list_(kind, vectors.shape[1]))
 
 

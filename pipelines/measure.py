@@ -161,10 +161,11 @@ def _feed(corpus: Corpus, shards: Sequence[str], plan: Plan, models: Sequence[Ch
     """
     loaded = [model_of(one) for one in models]
     with Feeders(feeders, preparations(loaded)) as pictures, ThreadPoolExecutor(2) as pool:
-        list(pool.map(partial(_measure_fed, corpus=corpus, plan=plan, models=loaded, pictures=pictures), shards))
+        list(pool.map(partial(measure_fed, corpus=corpus, plan=plan, models=loaded, pictures=pictures), shards))
 
 
-def _measure_fed(shard: str, corpus: Corpus, plan: Plan, models: Sequence[Model], pictures: Feeders) -> None:
+def measure_fed(shard: str, corpus: Corpus, plan: Plan, models: Sequence[Model], pictures: Feeders) -> None:
+    """Measure the match family on one shard, whose pictures come from other processes."""
     places: dict[str, Place] = {}
     for batch in files.read_batches(corpus.pairs(shard), Place._fields, _ROWS):
         for row in batch.to_pylist():

@@ -170,7 +170,7 @@ def match_fields(model: str, width: int) -> list[pa.Field]:
     >>> [field.name for field in match_fields("mini", 64)]
     ['match_mini_score', 'match_mini_shuffled', 'match_mini_image', 'match_mini_text']
     """
-    vector = pa.list_(pa.field("item", pa.float16(), nullable=False), width)
+    vector = pa.list_(pa.field("element", pa.float16(), nullable=False), width)
     control = (
         "the control: cosine of the text with the next picture of the shard, around its end, that stands on another"
         " page and makes no pair with the text; NaN where there is none, or no score"
