@@ -18,6 +18,7 @@ from pipelines.corpus import Corpus
 from pipelines.examples import Example, examples, printable
 from pipelines.funnel import Funnel, percent
 from pipelines.histograms import histograms
+from pipelines.scored import scored
 from schemas.recipe import Keep, Once, Recipe
 from schemas.signals import signal_field
 
@@ -71,6 +72,7 @@ def report(corpus: Corpus, recipe: Recipe, funnel: Funnel) -> bytes:
         short=_short(corpus, recipe),
         strong_rules=[(_range(keep), keep.why) for keep in recipe.strong_keeps],
         charts=[charts.chart(histogram) for histogram in histograms(corpus, recipe)],
+        scores=scored(corpus, recipe),
         names=_tables(funnel),
         svg=charts,
     )

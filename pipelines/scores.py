@@ -57,6 +57,21 @@ def resolve(corpus: Corpus, recipe: Recipe, model: str = "") -> Recipe:
     return resolved
 
 
+def ahead(recipe: Recipe, names: Iterable[str], root: str) -> str:
+    """Which model match_score will mean when these are measured; '' where the recipe does not name it.
+
+    Raises BadInput where the recipe asks for the score of another, or where `chosen` would.
+    """
+    known = sorted(names)
+    for name in recipe.models():
+        if name not in known:
+            what = f"recipe {recipe.name}: {score_column(name)} needs a model that would not be measured"
+            raise BadInput(
+                f"{what}; add --model {'mini' if name == 'mini' else f'REF, with the REF that is named {name}'}"
+            )
+    return chosen(recipe, known, root) if recipe.any_score else ""
+
+
 def as_judged(recipe: Recipe, by: Recipe) -> Recipe:
     """The recipe as a ledger was judged by it: `by`, where they differ in nothing but whose score match_score is."""
     return by if any(with_model(recipe, model) == by for model in by.models()) else recipe

@@ -162,3 +162,22 @@ def family_of(signal: str) -> str:
 def family_schema(family: str) -> pa.Schema:
     """The schema of a family's file: the key first, then its signals."""
     return pa.schema([KEY, *FAMILIES[family]])
+
+
+def match_fields(model: str, width: int) -> list[pa.Field]:
+    """The columns of one model, by its name (lower-case letters, digits, single underscores) and its vectors' width.
+
+    >>> [field.name for field in match_fields("mini", 64)]
+    ['match_mini_score', 'match_mini_shuffled', 'match_mini_image', 'match_mini_text']
+    """
+    vector = pa.list_(pa.field("element", pa.float16(), nullable=False), width)
+    control = (
+        "the control: cosine of the text with the next picture of the shard, around its end, that stands on another"
+        " page and makes no pair with the text; NaN where there is none, or no score"
+    )
+    return [
+        signal_field(score_column(model)),
+        column(f"match_{model}_shuffled", pa.float32(), control),
+        column(f"match_{model}_image", vector, "unit vector of the picture; zeros where it does not decode"),
+        column(f"match_{model}_text", vector, "unit vector of the text; zeros where the model does not read it"),
+    ]
