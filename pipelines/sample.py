@@ -136,7 +136,7 @@ def _pack(row: Row, shards: Shards) -> Packed:
 
 def sample_json(sample: Row) -> bytes:
     """The sample's JSON member: its row of the Parquet but for its place in the tar; NaN, which JSON lacks, is null."""
-    plain = {name: _number(value) for name, value in sample.items()}
+    plain = {name: _number(value) for name, value in sample.items() if name != "tar_offset"}
     return json.dumps(plain, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
 
 
