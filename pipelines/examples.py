@@ -162,6 +162,7 @@ def thumbnail(corpus: Corpus, pair: dict[str, Any], side: int = SIDE) -> tuple[s
         return "", picture.width, picture.height
     small = picture.pixels.convert("RGB")
     small.thumbnail((side, side))
+    small.info.clear()  # a comment of the file would be written too
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=78, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode(), picture.width, picture.height

@@ -62,16 +62,17 @@ def show_report(path: str, recipe: str | None) -> None:
     with files.whole(page) as file:
         file.write(report(corpus, loaded, counted))
     _table(loaded.name, counted.rows())
+    say_short(corpus, loaded)
     print(f"report:  {page}")
 
 
 def say_short(corpus: Corpus, recipe: Recipe) -> None:
-    """Say on standard error which classes of the base are short of its floor, and by how much."""
+    """Say on standard error which classes are short of the base's floor, and by how much."""
     if not recipe.base or not recipe.base.floor:
         return
     drawn, floor = drawn_by_class(corpus, recipe), recipe.base.floor
     for name, count in short_of_floor(drawn, floor).items():
-        line = f"judge: base: class {name} is {count:,} short of the floor of {floor:,}: it has {drawn[name]:,}"
+        line = f"base: class {name} is {count:,} short of the floor of {floor:,}: it has {drawn[name]:,}"
         print(printable(line), file=sys.stderr)
 
 

@@ -18,7 +18,7 @@ import msgspec
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines import files, ledgers
+from pipelines import files, ledgers, uids
 from pipelines import shards as raw
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
@@ -37,6 +37,7 @@ __all__ = ["Pack", "Packing", "clock", "pack", "packed", "published", "sweep"]
 
 LOOKED = "items looked at"  # the counter that says whether the others are whole
 TIERS = ("weak", "strong", "base")
+BESIDE = ("sizes.json", uids.NAME)  # what lies beside the shards of a tier and is of all of them
 
 
 def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packing: Packing) -> dict[str, int]:
@@ -211,10 +212,10 @@ def _remove_stale(folder: str, wanted: set[str]) -> None:
     for tier in TIERS:
         place = files.join(folder, tier)
         for name in files.listing(place):
-            if name != "sizes.json" and f"{tier}/{_stem(name)}" not in wanted:
+            if name not in BESIDE and f"{tier}/{_stem(name)}" not in wanted:
                 files.remove([files.join(place, name)])
         if not any(name.startswith(f"{tier}/") for name in wanted):
-            files.remove([files.join(place, "sizes.json")])
+            files.remove(files.join(place, name) for name in BESIDE)
             if not files.is_remote(place):
                 with contextlib.suppress(OSError):  # it was never there, or holds something of the user's
                     Path(place).rmdir()

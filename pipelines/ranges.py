@@ -40,7 +40,7 @@ def passes(keep: Keep, table: pa.Table, cuts: Mapping[str, Rank] | None = None) 
 
 
 def _in_top(keep: Keep, ranks: order.Columns, cuts: Mapping[str, Rank]) -> np.ndarray:
-    top, skip = (cuts.get(keep.cut_name(fraction)) for fraction in (keep.top or 0, keep.skip))
+    top, skip = (cuts.get(keep.cut_name(fraction or 0)) for fraction in (keep.top, keep.skip))
     inside = np.ones(len(ranks[-1]), bool) if top is None else order.not_after(ranks, top)
     return inside if skip is None else inside & ~order.not_after(ranks, skip)
 

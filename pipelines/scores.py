@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable
 
-from pipelines import files
 from pipelines.corpus import Corpus
+from pipelines.matched import models_of
 from schemas import recipe as recipes
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, with_model
@@ -16,14 +15,7 @@ from schemas.signals import ANY_SCORE, all_signals, model_of, score_column, sign
 
 def measured(corpus: Corpus) -> list[str]:
     """The models that every shard of a corpus was measured with, by name."""
-    names: set[str] | None = None
-    for shard in corpus.shards():
-        path = corpus.signals("match", shard)
-        if not files.exists(path):
-            return []
-        here = set(json.loads(files.metadata(path).get("models", "{}")))
-        names = here if names is None else names & here
-    return sorted(names or ())
+    return list(models_of(corpus))
 
 
 def load(corpus: str, name: str, model: str = "", *, look: bool = True) -> Recipe:
@@ -66,9 +58,8 @@ def ahead(recipe: Recipe, names: Iterable[str], root: str) -> str:
     for name in recipe.models():
         if name not in known:
             what = f"recipe {recipe.name}: {score_column(name)} needs a model that would not be measured"
-            raise BadInput(
-                f"{what}; add --model {'mini' if name == 'mini' else f'REF, with the REF that is named {name}'}"
-            )
+            way = "mini" if name == "mini" else f"REF, with the REF that is named {name}"
+            raise BadInput(f"{what}; add --model {way}")
     return chosen(recipe, known, root) if recipe.any_score else ""
 
 

@@ -42,6 +42,7 @@ A corpus is one folder, on any filesystem that Beam reads.
       ledger/<recipe>/00042.parquet    what a recipe says of the pairs, row for row
       releases/<name>-<version>/
         weak/ strong/ base/            WebDataset tars, 00000.tar and on, and beside each tar its Parquet
+        base/uids.npy                  the base as DataComp names a subset: sorted keys, two u8 halves of each
         index/*.parquet                one row per kept pair
         manifest.json                  written last: its presence means that the release is complete
         croissant.json CARD.md CARD.zh.md report.html

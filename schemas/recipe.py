@@ -36,7 +36,7 @@ class Keep(_Strict, frozen=True):
     min: float | None = None
     max: float | None = None
     top: float | None = None
-    skip: float = 0.0
+    skip: float | None = None  # no 0.0: msgspec tells a default by its identity, and a recipe read back has another
     one_of: tuple[str, ...] = ()
 
     @property

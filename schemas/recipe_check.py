@@ -80,7 +80,7 @@ def _check_keep(keep: Keep, place: str) -> None:
         raise BadInput(f"{place}: min {keep.min} is above max {keep.max}, so nothing would be kept")
     if keep.top is not None and not 0 < keep.top <= 1:
         raise BadInput(f"{place}: top is a fraction above 0 and at most 1, not {keep.top}")
-    if keep.skip and not 0 < keep.skip < (keep.top or 0):
+    if keep.skip is not None and not 0 < keep.skip < (keep.top or 0):
         raise BadInput(f"{place}: skip is a fraction above 0 and below top, not {keep.skip}")
 
 

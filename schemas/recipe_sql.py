@@ -75,7 +75,7 @@ def _passes(keep: Keep) -> str:
         parts.append(f"{name} IN ({', '.join(map(_text, keep.one_of))})")
     if keep.top is not None:
         parts.append(f"{_rank_name(keep)} <= floor({keep.top!r}::DOUBLE * {_rank_name(keep, 'count')})")
-    if keep.skip:
+    if keep.skip is not None:
         parts.append(f"{_rank_name(keep)} > floor({keep.skip!r}::DOUBLE * {_rank_name(keep, 'count')})")
     return " AND ".join(parts)
 
