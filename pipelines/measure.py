@@ -24,7 +24,7 @@ from pipelines.corpus import Corpus
 from pipelines.engine import Engine, run
 from pipelines.feed import Feeders, Place
 from pipelines.matched import MATCH, Plan
-from pipelines.models import MINI, Chosen, described, model_of
+from pipelines.models import MINI, Chosen, described, model_of, on_gpu, share_cores
 from pipelines.originals import read_picture
 from pipelines.outputs import Outputs
 from schemas.errors import BadInput
@@ -41,18 +41,24 @@ def measure(
     *,
     engine: Engine,
     models: Sequence[Chosen] = (MINI,),
-    feeders: int = 0,
+    feeders: int | None = None,
 ) -> None:
     """Write signals/<family>/ for every shard, of the named families or of all; the match family by these models.
 
     Does nothing for a file made from the same pairs by the same version and models; other models that a file of scores
-    was measured with stay in it. With `feeders`, so many processes prepare pictures, and this one runs the models.
+    was measured with stay in it. Where a model computes on a GPU, this process runs the models and `feeders` others
+    prepare the pictures: as many as the engine has workers, unless it is said.
     Raises BadInput for an unknown family or a model that cannot be had, Damaged where a WARC does not hold the bytes
     that its pairs say, WorkFailed where a model gives what is no number.
     """
     chosen = check(families)
     shards = corpus.shards()
-    plan = Plan(described(models)) if MATCH in chosen else Plan({})
+    plan = Plan({})
+    if MATCH in chosen:
+        share_cores(engine.workers)
+        plan = Plan(described(models))
+    if feeders is None:
+        feeders = engine.workers if plan.models and engine.name == "local" and any(map(on_gpu, models)) else 0
     wanted = {
         corpus.signals(name, shard): plan.made_from(corpus, shard) if name == MATCH else made_from(corpus, shard, name)
         for shard in shards

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -40,6 +41,26 @@ def model_of(one: Chosen) -> Model:
         if one not in _loaded:
             _loaded[one] = models.load(one.ref, one.device, one.precision)
         return _loaded[one]
+
+
+def on_gpu(one: Chosen) -> bool:
+    """Whether a model computes on a GPU. It is loaded, so its library is here, and says what it has found."""
+    if one.device != "auto":
+        return one.device == "cuda"
+    if one.ref == MINI.ref or one.ref.startswith("onnx:"):
+        import onnxruntime
+
+        return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def share_cores(processes: int) -> None:
+    """Let each of so many processes use its share of the cores for a model, unless OMP_NUM_THREADS says how many."""
+    if processes > 1:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
 
 
 def forget() -> None:

@@ -21,6 +21,7 @@ from filters import FAMILIES as MEASURED
 from pipelines import card, croissant, files, ledgers, tally, uids
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
+from pipelines.matched import models_of
 from pipelines.pack import TIERS, check_counted, check_version, clock, packed, published, sweep
 from pipelines.sample import out_already
 from schemas import manifest
@@ -206,6 +207,7 @@ def _manifest(
         verdicts={**dict.fromkeys(["", *recipe.verdicts()], 0), **verdicts},
         outcomes=tally.group(counted, "outcome"),
         files={},
+        models=models_of(corpus),
     )
 
 

@@ -150,7 +150,9 @@ def test_a_changed_model_is_measured_again_alone(
     measure(corpus, engine=LOCAL, models=(changing,))
     written = {path.parent.name for path, time in times.items() if path.stat().st_mtime_ns != time}
     assert written == {"match"}
-    changed = [name for name in before[0] if repr([row[name] for row in before]) != repr([r[name] for r in rows(corpus)])]
+    changed = [
+        name for name in before[0] if repr([row[name] for row in before]) != repr([r[name] for r in rows(corpus)])
+    ]
     assert set(changed) == {f"match_changing_{what}" for what in ("score", "shuffled", "text")}
 
 
@@ -168,9 +170,7 @@ def test_a_second_run_writes_nothing_and_a_lost_file_comes_back(corpus: Corpus, 
     assert digests(corpus) == wanted
 
 
-def test_other_pairs_are_measured_anew_for_the_models_that_are_asked(
-    tmp_path: Path, models: dict[str, Chosen]
-) -> None:
+def test_other_pairs_are_measured_anew_for_the_models_that_are_asked(tmp_path: Path, models: dict[str, Chosen]) -> None:
     crawl = colour_crawl(tmp_path, 9)
     corpus = crawl.write()
     pair(corpus, engine=LOCAL)

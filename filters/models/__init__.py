@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from filters.models.interface import Model, NotFinite, Preprocessing
-from filters.models.load import load
+from filters.models.loading import load
 from filters.models.reference import demo, name_of
 
 __all__ = ["Model", "NotFinite", "Preprocessing", "demo", "load", "name_of"]

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 from filters.models import hub, tokens
-from filters.models.tokens import JsonTokenizer
+from filters.models.tokens import JsonTokenizer, LibraryTokenizer
 from schemas.errors import BadInput
 
 
-def of_open_clip(architecture: str, ref: str) -> JsonTokenizer:
-    """The tokenizer that open_clip chooses for an architecture. Raises BadInput for one that has no tokenizer.json."""
+def of_open_clip(architecture: str, ref: str) -> JsonTokenizer | LibraryTokenizer:
+    """The tokenizer that open_clip chooses for an architecture. Raises BadInput for one that it has no word for."""
     import open_clip
     from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
@@ -20,31 +20,23 @@ def of_open_clip(architecture: str, ref: str) -> JsonTokenizer:
         return tokens.of_json(simple(theirs), theirs.context_length, _clean(theirs))
     if isinstance(theirs, HFTokenizer) and not theirs.tokenizer_mode and not theirs.strip_sep_token:
         return of_transformers(theirs.tokenizer, theirs.context_length, _clean(theirs), ref)
-    raise BadInput(f"--model {ref}: its tokenizer ({type(theirs).__name__}) cannot be written as a tokenizer.json")
+    raise BadInput(f"--model {ref}: its tokenizer ({type(theirs).__name__}) is not supported; choose another model")
 
 
-def of_transformers(theirs: Any, context: int, clean: str, ref: str) -> JsonTokenizer:
-    """A tokenizer of transformers. Raises BadInput for one that is not of the `tokenizers` library."""
+def of_transformers(theirs: Any, context: int, clean: str, ref: str) -> JsonTokenizer | LibraryTokenizer:
+    """A tokenizer of transformers. Raises BadInput for one that cannot pad."""
+    if theirs.pad_token_id is None:
+        raise BadInput(f"--model {ref}: its tokenizer has no padding token; set pad_token in tokenizer_config.json")
     backend = getattr(theirs, "backend_tokenizer", None)
     if backend is None:
-        way = "save its tokenizer.json into the folder (AutoTokenizer.from_pretrained, then save_pretrained)"
-        raise BadInput(f"--model {ref}: its tokenizer ({type(theirs).__name__}) has no tokenizer.json; {way}")
+        return LibraryTokenizer(theirs, context, clean)
     padding = {
         "pad_id": theirs.pad_token_id,
         "pad_token": theirs.pad_token,
         "pad_type_id": theirs.pad_token_type_id,
         "direction": theirs.padding_side,
     }
-    if theirs.pad_token_id is None:
-        raise BadInput(f"--model {ref}: its tokenizer has no padding token; set pad_token in tokenizer_config.json")
-    text = json.loads(backend.to_str())
-    text["truncation"] = {
-        "direction": theirs.truncation_side,
-        "max_length": context,
-        "strategy": "LongestFirst",
-        "stride": 0,
-    }
-    return tokens.of_json(json.dumps(text, ensure_ascii=False), context, clean, padding)
+    return tokens.of_json(backend.to_str(), context, clean, padding, theirs.truncation_side)
 
 
 def _clean(theirs: Any) -> str:

@@ -14,6 +14,8 @@ from schemas.errors import BadInput
 
 FILE = "model.toml"
 
+Clean = Literal["none", "lower", "whitespace", "canonicalize"]
+
 _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
@@ -43,7 +45,7 @@ class Text(_Strict, frozen=True):
     context: int = 77
     template: str = "{}"
     needs_han: bool = False
-    clean: Literal["none", "lower", "whitespace", "canonicalize"] = "none"
+    clean: Clean = "none"
     lengths: tuple[int, ...] = ()
 
 

@@ -16,9 +16,8 @@ import torch
 from filters.models import clip_tokenizer, digests, hub, torch_model
 from filters.models.checkpoint import load_into
 from filters.models.interface import Preprocessing
-from filters.models.onnx_model import threads_of_this_process
 from filters.models.reference import Reference, name_of
-from filters.models.towers import TwoTowers
+from filters.models.torch_model import Parts
 from schemas.errors import BadInput
 
 _CONFIG = "open_clip_config.json"
@@ -34,31 +33,24 @@ _SHORTER = (16, 32, 48)
 """Paddings beside the whole context: most captions are short, and a text tower's time goes with its length."""
 
 
-def load(reference: Reference, device: str, precision: str) -> TwoTowers:
-    """The model of an open_clip: REF. Raises BadInput that names the file and the way out."""
-    where = torch_model.device(device, precision)
-    torch.set_num_threads(threads_of_this_process())
+def parts(reference: Reference) -> Parts:
+    """The model of an open_clip: REF, in parts. Raises BadInput that names the file and the way out."""
     architecture, weights, options = _sources(reference)
     with _quiet():
         model = _create(reference, architecture, options)
         load_into(model, weights, reference.text)
         tokenizer = clip_tokenizer.of_open_clip(architecture, reference.text)
     preprocessing = _preprocessing(model.visual.preprocess_cfg, reference.text)
-    image, text = torch_model.ImageTower(model.visual, preprocessing), _text_tower(model)
-    lengths = _lengths(model, tokenizer.context)
     settings = [asdict(preprocessing), options, _config(architecture), tokenizer.clean, tokenizer.context]
-    image_tower, text_tower = torch_model.towers(image, text, where)
-    return TwoTowers(
+    return Parts(
         name=name_of(reference.text),
         digest=digests.of([("weights", weights)], json.dumps(settings, sort_keys=True, default=str), tokenizer.json),
-        width=_width(architecture),
+        width=int(_config(architecture)["embed_dim"]),
         preprocessing=preprocessing,
-        image_tower=image_tower,
-        text_tower=text_tower,
+        image=torch_model.ImageTower(model.visual, preprocessing),
+        text=_text_tower(model),
         tokenizer=tokenizer,
-        batch=torch_model.BATCH[where.name],
-        lengths=lengths,
-        precision=precision,
+        lengths=_lengths(model, tokenizer.context),
     )
 
 
@@ -150,10 +142,6 @@ def _config(architecture: str) -> dict[str, Any]:
         return {name: config[name] for name in sorted({"embed_dim", "text_cfg", "vision_cfg", *config})}
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{architecture}/{_CONFIG}: not a model's configuration ({error})") from None
-
-
-def _width(architecture: str) -> int:
-    return int(_config(architecture)["embed_dim"])
 
 
 def _create(reference: Reference, architecture: str, options: dict[str, Any]) -> Any:

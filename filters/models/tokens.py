@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from filters.models.interface import Tokens
 from schemas.errors import BadInput
@@ -34,12 +36,11 @@ class JsonTokenizer:
         clean = CLEAN[self.clean]
         encoded = self.backend.encode_batch([clean(text) for text in texts])
         mask = np.array([one.attention_mask for one in encoded], np.int64).reshape(len(texts), self.context)
-        last = self.context - np.argmax(mask[:, ::-1], axis=1)  # the last token that is no padding, and those before
         return {
             "input_ids": np.array([one.ids for one in encoded], np.int64).reshape(mask.shape),
             "attention_mask": mask,
             "token_type_ids": np.array([one.type_ids for one in encoded], np.int64).reshape(mask.shape),
-            "length": last,
+            "length": _lengths(mask),
         }
 
     @property
@@ -52,10 +53,48 @@ class JsonTokenizer:
         path.write_text(self.json, "utf-8")
 
 
-def of_json(text: str, context: int, clean: str = "none", padding: Mapping[str, Any] | None = None) -> JsonTokenizer:
+def _lengths(mask: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many tokens reach to the last that is no padding."""
+    return np.asarray(mask.shape[1] - np.argmax(mask[:, ::-1], axis=1), np.int64)
+
+
+@dataclass(frozen=True)
+class LibraryTokenizer:
+    """A tokenizer of transformers that is none of the `tokenizers` library, as SigLIP's first: it cannot be exported.
+
+    It gives what JsonTokenizer does but token_type_ids.
+    """
+
+    theirs: Any
+    context: int
+    clean: str = "none"
+
+    def __call__(self, texts: Sequence[str]) -> Tokens:
+        """The arrays of these texts, which must be free of lone surrogates."""
+        cleaned = [CLEAN[self.clean](text) for text in texts]
+        given = self.theirs(
+            cleaned, padding="max_length", truncation=True, max_length=self.context, return_attention_mask=True
+        )
+        mask = np.array(given["attention_mask"], np.int64).reshape(len(texts), self.context)
+        return {
+            "input_ids": np.array(given["input_ids"], np.int64).reshape(mask.shape),
+            "attention_mask": mask,
+            "length": _lengths(mask),
+        }
+
+    @property
+    def json(self) -> str:
+        """What tells it from another: its class and its vocabulary."""
+        return json.dumps([type(self.theirs).__name__, self.theirs.get_vocab()], sort_keys=True)
+
+
+def of_json(
+    text: str, context: int, clean: str = "none", padding: Mapping[str, Any] | None = None, cut: str = ""
+) -> JsonTokenizer:
     """A tokenizer of a tokenizer.json's text. Raises ValueError when it is none.
 
-    `padding` has pad_id, pad_token and direction; without, what the text itself says, else 0 on the right.
+    `padding` has pad_id, pad_token and direction, and `cut` is the side on which a long text is cut; without, what
+    the text itself says, else 0 and on the right.
     """
     from tokenizers import Tokenizer
 
@@ -67,8 +106,7 @@ def of_json(text: str, context: int, clean: str = "none", padding: Mapping[str, 
     kept = {
         name: own[name] for name in ("pad_id", "pad_token", "pad_type_id", "direction") if own.get(name) is not None
     }
-    direction = (backend.truncation or {}).get("direction", "right")
-    backend.enable_truncation(context, direction=direction)
+    backend.enable_truncation(context, direction=cut or (backend.truncation or {}).get("direction", "right"))
     backend.enable_padding(length=context, **kept)
     return JsonTokenizer(backend, context, clean)
 

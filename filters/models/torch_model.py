@@ -11,6 +11,9 @@ import torch
 
 from filters.models.batches import Batches, OutOfMemory
 from filters.models.interface import Preprocessing, Tokens, Vectors
+from filters.models.onnx_model import threads_of_this_process
+from filters.models.tokens import JsonTokenizer, LibraryTokenizer
+from filters.models.towers import TwoTowers
 from schemas.errors import BadInput
 
 BATCH = {"cpu": 32, "cuda": 256}
@@ -84,9 +87,35 @@ def device(name: str, precision: str) -> Device:
     return Device(chosen, precision)
 
 
-def towers(image: ImageTower, text: TextTower, where: Device) -> tuple[Batches, Batches]:
-    """Both modules, moved to where they compute, as functions of named arrays."""
-    return _tower(image, image.tower, ("pixels",), where), _tower(text, text.tower, text.names, where)
+@dataclass(frozen=True)
+class Parts:
+    """What a library's model is taken apart into; the fields are those of TwoTowers."""
+
+    name: str
+    digest: str
+    width: int
+    preprocessing: Preprocessing
+    image: ImageTower
+    text: TextTower
+    tokenizer: JsonTokenizer | LibraryTokenizer
+    lengths: tuple[int, ...]
+
+
+def assemble(parts: Parts, where: Device) -> TwoTowers:
+    """The model, moved to where it computes."""
+    torch.set_num_threads(threads_of_this_process())
+    return TwoTowers(
+        name=parts.name,
+        digest=parts.digest,
+        width=parts.width,
+        preprocessing=parts.preprocessing,
+        image_tower=_tower(parts.image, parts.image.tower, ("pixels",), where),
+        text_tower=_tower(parts.text, parts.text.tower, parts.text.names, where),
+        tokenizer=parts.tokenizer,
+        batch=BATCH[where.name],
+        lengths=parts.lengths,
+        precision=where.precision,
+    )
 
 
 def _tower(module: Any, weights: Any, names: tuple[str, ...], where: Device) -> Batches:
