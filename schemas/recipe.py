@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -36,7 +36,7 @@ class Keep(_Strict, frozen=True):
     min: float | None = None
     max: float | None = None
     top: float | None = None
-    skip: float | None = None  # no 0.0: msgspec tells a default by its identity, and a recipe read back has another
+    skip: float | None = None
     one_of: tuple[str, ...] = ()
 
     @property
@@ -184,10 +184,24 @@ def _scored(name: str, model: str) -> str:
 
 def canonical(recipe: Recipe) -> str:
     """The recipe as text that is equal for equal recipes."""
-    fields = msgspec.to_builtins(recipe)
-    # A default that is a struct is left out only where it is the very default.
-    whole = {name: value for name, value in fields.items() if value != {}}
-    return msgspec.json.encode(whole, order="sorted").decode()
+    return msgspec.json.encode(_given(recipe), order="sorted").decode()
+
+
+def _given(value: Any) -> Any:
+    """A value in plain parts, without the fields that have their defaults.
+
+    msgspec leaves out a default that is the very object, which it is no more in a recipe that has travelled.
+    """
+    if isinstance(value, tuple):
+        return [_given(one) for one in value]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    fields = [(field, getattr(value, field.name)) for field in msgspec.structs.fields(value)]
+    return {field.encode_name: _given(one) for field, one in fields if one != _default(field)}
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default_factory() if callable(field.default_factory) else field.default
 
 
 def of_canonical(text: str) -> Recipe:
