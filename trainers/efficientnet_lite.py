@@ -26,7 +26,7 @@ Weights = Mapping[str, Array]
 def features(graph: Graph, pixels: str, weights: Weights) -> str:
     """Nodes from uint8 pixels [n, size, size, 3] to what the last convolution found, averaged over the picture."""
     x = graph.op("Transpose", graph.op("Cast", pixels, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
-    x = graph.op("Div", graph.op("Sub", x, graph.number(CENTRE)), graph.number(SCALE))
+    x = graph.op("Div", graph.op("Sub", x, graph.constant(CENTRE)), graph.constant(SCALE))
     x = _relu6(graph, _convolve(graph, x, weights, "_conv_stem", "_bn0", stride=2))
     stage, channels = -1, 0
     for block in range(len({name.split(".")[1] for name in weights if name.startswith("_blocks.")})):
@@ -47,8 +47,8 @@ def features(graph: Graph, pixels: str, weights: Weights) -> str:
 
 def classes(graph: Graph, features: str, weights: Weights) -> str:
     """Nodes from features to the probabilities of ImageNet's 1000 classes."""
-    logits = graph.op("MatMul", features, graph.weight(weights["_fc.weight"].T))
-    return graph.op("Softmax", graph.op("Add", logits, graph.number(weights["_fc.bias"])), axis=-1)
+    logits = graph.op("MatMul", features, graph.weight(weights["_fc.weight"].T, axis=1))
+    return graph.op("Softmax", graph.op("Add", logits, graph.constant(weights["_fc.bias"])), axis=-1)
 
 
 def _convolve(graph: Graph, x: str, weights: Weights, convolution: str, norm: str, stride: int = 1) -> str:
@@ -57,9 +57,9 @@ def _convolve(graph: Graph, x: str, weights: Weights, convolution: str, norm: st
     gain = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + EPSILON)
     bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * gain
     groups = len(kernel) if kernel.shape[1] == 1 else 1
-    folded = graph.weight(kernel * gain.reshape(-1, 1, 1, 1)), graph.number(bias)
+    folded = graph.weight(kernel * gain.reshape(-1, 1, 1, 1)), graph.constant(bias)
     return graph.op("Conv", x, *folded, strides=[stride] * 2, group=groups, auto_pad="SAME_UPPER")
 
 
 def _relu6(graph: Graph, x: str) -> str:
-    return graph.op("Clip", x, graph.number(0.0), graph.number(6.0))
+    return graph.op("Clip", x, graph.constant(0.0), graph.constant(6.0))

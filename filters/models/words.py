@@ -27,29 +27,22 @@ WEIGHTS = {1: 0.3, 2: 1.0}
 LONG = 1.5
 """What a word counts by its length: a single character says little, a word of three and more names a thing."""
 
+CONTEXT = 64
+"""Han characters of a text that are read: two of three captions in use are shorter than 32."""
+
 GRAMS = 1024
 """Buckets for n-grams of one to three characters: a power of two, about the n-grams of a hundred captions."""
 
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """The tokenizer, loaded: the words by their number, and how many characters of a text are read.
+    """The tokenizer, loaded: the words by their number, and how many Han characters of a text are read.
 
     Number 0 is no word: it fills the rows of shorter texts, with weight 0.
     """
 
     numbers: Mapping[str, int]
-    context: int
-
-    @classmethod
-    def read(cls, folder: Path, context: int) -> Words:
-        """The list of a model folder, words.txt: UTF-8, one word a line, the first is number 1. Raises BadInput."""
-        file = folder / WORDS_FILE
-        try:
-            words = file.read_text("utf-8").split()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"{file}: cannot be read ({error}); the tokenizer `words` needs this list") from None
-        return cls({word: number for number, word in enumerate(words, 1)}, context)
+    context: int = CONTEXT
 
     def __call__(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
         """Arrays word_ids int64 [n, 2 context], word_weights float32 likewise, grams float32 [n, GRAMS] counts."""
@@ -70,6 +63,19 @@ class Words:
             for end in range(start + 1, min(start + LONGEST, len(run)) + 1):
                 if run[start:end] in self.numbers:
                     yield run[start:end]
+
+
+def load(folder: Path, context: int = CONTEXT) -> Words:
+    """The tokenizer of a model folder, of its words.txt: UTF-8, one word a line, the first is number 1.
+
+    Raises BadInput when the file is not there or is no text.
+    """
+    file = folder / WORDS_FILE
+    try:
+        words = file.read_text("utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file}: cannot be read ({error}), and the tokenizer `words` needs it; export it again") from None
+    return Words({word: number for number, word in enumerate(words, 1)}, context)
 
 
 def _runs(text: str, context: int) -> list[str]:
