@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -262,6 +263,20 @@ def report(
     from pipelines import finish
 
     finish.show_report(path, recipe)
+
+
+@app.command(
+    "export-model", epilog="Example: tuwen export-model hf:OFA-Sys/chinese-clip-vit-base-patch16 chinese-clip-onnx"
+)
+def export_model(
+    model: Annotated[str, typer.Argument(metavar="REF", help="open_clip:ARCH:TAG-or-FILE or hf:ID-or-FOLDER")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="where to write it; must not be there, or be empty")],
+) -> None:
+    """Write a torch model as a folder of ONNX graphs, for --model onnx:FOLDER: it needs no torch afterwards."""
+    from filters.models import loading
+
+    described = loading.export(model, folder)
+    print(f"{folder}: {described.name}, width {described.width}; use it as --model onnx:{folder}")
 
 
 def _say(verb: str, counts: dict[str, int]) -> None:
