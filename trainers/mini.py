@@ -174,7 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make() -> dict[str, bytes]:
     """Every file of the model folder by its name."""
     from trainers import mini_sources as sources
-    from trainers.mini_towers import Head, image_tower, run, text_tower
+    from trainers.mini_run import run
+    from trainers.mini_towers import Head, image_tower, text_tower
 
     dishes, emoji, names = sources.dishes(served=False), sources.emoji(), sources.class_names()
     words, vectors = _vocabulary([text for picture in dishes for text, _ in picture.captions] + names)

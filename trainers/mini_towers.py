@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import onnxruntime
 from onnx import TensorProto
 
 from trainers import efficientnet_lite
@@ -62,14 +59,3 @@ def text_tower(vectors: Array, context: int, grams: int, gram_share: float, head
         "grams": (TensorProto.FLOAT, ["n", grams]),
     }
     return graph.model(places, outputs)
-
-
-def run(tower: bytes, arrays: dict[str, npt.NDArray[Any]], output: str) -> Array:
-    """One output of a tower for many rows, 32 at a time."""
-    session = onnxruntime.InferenceSession(tower, providers=["CPUExecutionProvider"])
-    rows = len(next(iter(arrays.values())))
-    found = [
-        session.run([output], {name: array[at : at + 32] for name, array in arrays.items()})[0]
-        for at in range(0, rows, 32)
-    ]
-    return np.concatenate(found)

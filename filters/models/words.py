@@ -44,6 +44,19 @@ class Words:
     numbers: Mapping[str, int]
     context: int = CONTEXT
 
+    @classmethod
+    def read(cls, folder: Path, context: int = CONTEXT) -> Words:
+        """The tokenizer of a model folder, of its words.txt: UTF-8, one word a line, the first is number 1.
+
+        Raises BadInput when the file is not there or is no text.
+        """
+        file = folder / WORDS_FILE
+        try:
+            words = file.read_text("utf-8").split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"{file}: cannot be read ({error}); a model with the tokenizer `words` needs it") from None
+        return cls({word: number for number, word in enumerate(words, 1)}, context)
+
     def __call__(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
         """Arrays word_ids int64 [n, 2 context], word_weights float32 likewise, grams float32 [n, GRAMS] counts."""
         ids = np.zeros((len(texts), 2 * self.context), np.int64)
@@ -63,19 +76,6 @@ class Words:
             for end in range(start + 1, min(start + LONGEST, len(run)) + 1):
                 if run[start:end] in self.numbers:
                     yield run[start:end]
-
-
-def load(folder: Path, context: int = CONTEXT) -> Words:
-    """The tokenizer of a model folder, of its words.txt: UTF-8, one word a line, the first is number 1.
-
-    Raises BadInput when the file is not there or is no text.
-    """
-    file = folder / WORDS_FILE
-    try:
-        words = file.read_text("utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file}: cannot be read ({error}), and the tokenizer `words` needs it; export it again") from None
-    return Words({word: number for number, word in enumerate(words, 1)}, context)
 
 
 def _runs(text: str, context: int) -> list[str]:
