@@ -36,7 +36,7 @@ def refused(folder: Path, body: str, head: str = 'name = "mine"\n') -> str:
     return message
 
 
-@pytest.mark.parametrize("name", ["demo", "wudaomm", "wukong", "zero"])
+@pytest.mark.parametrize("name", ["danqing", "demo", "wudaomm", "wukong", "zero"])
 def test_a_packaged_recipe_loads_and_gives_its_reasons(name: str) -> None:
     recipe = load(name)
     assert recipe.name == name and recipe.keep
@@ -45,7 +45,7 @@ def test_a_packaged_recipe_loads_and_gives_its_reasons(name: str) -> None:
 
 
 def test_these_are_the_packaged_ones() -> None:
-    assert packaged() == ["demo", "wudaomm", "wukong", "zero"]
+    assert packaged() == ["danqing", "demo", "wudaomm", "wukong", "zero"]
 
 
 def test_a_name_is_the_packaged_recipe_whatever_lies_in_the_folder(
@@ -218,7 +218,7 @@ def test_a_top_takes_the_best_part(tmp_path: Path) -> None:
     assert {row[2] for row in rows} == {"", "weak"}  # without a tier all that is kept is weak
 
 
-@pytest.mark.parametrize("name", ["demo", "wudaomm", "wukong", "zero"])
+@pytest.mark.parametrize("name", ["danqing", "demo", "wudaomm", "wukong", "zero"])
 def test_every_packaged_query_runs_and_gives_one_row_per_pair(tmp_path: Path, name: str) -> None:
     recipe = load(name)
     rows = duckdb.sql(sql(recipe, corpus(tmp_path / "corpus"))).fetchall()
