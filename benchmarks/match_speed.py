@@ -28,7 +28,7 @@ from PIL import Image
 
 from filters import models
 from filters.match import Match, Sample, preparations
-from filters.models import Model, Preprocessing
+from filters.models import Model, Preprocessing, loading
 from filters.picture import decode
 from filters.prepare import prepare
 from pipelines.corpus import Corpus
@@ -81,6 +81,10 @@ def on_cpu(corpus: Corpus, places: Sequence[Place], texts: Sequence[str], given:
             rate = f"{len(data) / seconds:.0f} a second"
             yield f"{name}: from originals, {what}", _per_1000(seconds, len(data)), rate
     path = str(folder / "ViT-B-32.pt")
+    loading.export(f"open_clip:ViT-B-32:{path}", folder / "onnx")
+    graphs = models.load(f"onnx:{folder / 'onnx'}", "cpu", "fp32")
+    seconds = _cpu(lambda: _images(graphs, squares))
+    yield "ViT-B-32 as onnx: tower alone", _per_1000(seconds, len(squares)), ""
     try:
         model = models.load(f"open_clip:ViT-B-32:{path}", "cpu", "bf16")
         seconds = _cpu(lambda: _images(model, squares))
