@@ -17,7 +17,6 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -131,21 +130,17 @@ class Picture:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def dishes(served: bool) -> list[Picture]:
-    """The pictures of one half of how-to-cook, by page and place: that which the demo serves, or the other.
+def dishes() -> tuple[list[Picture], list[Picture]]:
+    """The pictures of how-to-cook by page and place: those to train on, and those of the pages that the demo serves.
 
-    A picture of the other half that lies byte for byte in the served half too is left out: it would be seen in
-    training and measured afterwards.
+    A picture that lies byte for byte in both halves is only in the second: what is measured was not seen in training.
     """
     folder = package.unpacked(Path(package.__file__).parent / "work")
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.md"))
-    shown = [_shown(folder, path) for path in paths if package.serves(path)]
-    held_out = list(chain.from_iterable(shown))
-    if served:
-        return held_out
-    seen = {picture.sha256 for picture in held_out}
-    others = chain.from_iterable(_shown(folder, path) for path in paths if not package.serves(path))
-    return [picture for picture in others if picture.sha256 not in seen]
+    served = [picture for path in paths if package.serves(path) for picture in _shown(folder, path)]
+    others = [picture for path in paths if not package.serves(path) for picture in _shown(folder, path)]
+    known = {picture.sha256 for picture in served}
+    return [picture for picture in others if picture.sha256 not in known], served
 
 
 EMPTY = re.compile(r"(示例|最终)?(菜|图)?成品(图)?|效果图|摆盘|示例图")

@@ -1,4 +1,4 @@
-"""The two towers of `mini`: from pixels, and from what the tokenizer `words` gives, to features and to the embedding."""
+"""The two towers of `mini`: from pixels, and from what the tokenizer `words` gives, to features and an embedding."""
 
 from __future__ import annotations
 

@@ -7,17 +7,17 @@ Needs how-to-cook, as the demo does, and the model folder; neither torch nor ano
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from filters.models.words import Words
-from trainers.mini import FOLDER, Array, Pairs, auc, colours, fit, unit, views
+from trainers.mini import FOLDER, Array, Pairs, auc, colours, fit, squares, unit
 from trainers.mini_run import run
-from trainers.mini_sources import Picture, dishes
+from trainers.mini_sources import dishes
 
 SHUFFLES = 4
 """How often the captions are dealt out anew: one deal alone is 0.5 give or take 0.03."""
@@ -25,10 +25,10 @@ SHUFFLES = 4
 
 @dataclass(frozen=True)
 class Worth:
-    """Areas under the curve, each of a held-out picture's own dish against the dishes of other pages; 0.5 is chance.
+    """Areas under the curve: a held-out picture's own dish against the dishes of other pages; 0.5 is chance.
 
-    `trained` and `bridge` are the model's two parts alone. `colour` is a fit of the same kind to colours, on the same
-    training pages; `shuffled` the fit to the model's features where each training picture has another's captions.
+    `colour` is a fit of the same kind to colours, on the same pages; `shuffled` is the fit to the model's own features
+    where every training picture has another's captions.
     """
 
     mini: float
@@ -38,37 +38,41 @@ class Worth:
 
 def worth(folder: Path = FOLDER) -> Worth:
     """Measure a model folder on the half of how-to-cook that the demo serves."""
-    seen, held_out = dishes(served=False), dishes(served=True)
+    seen, held_out = dishes()
+    old, new = squares(seen), squares(held_out)
+    old_features, _ = run(folder / "image.onnx", {"pixels": old}, "features", "embedding")
+    new_features, images = run(folder / "image.onnx", {"pixels": new}, "features", "embedding")
     tokenize = Words.read(folder)
+    titles = tokenize([picture.captions[0][0] for picture in held_out])
+    asked, texts = run(folder / "text.onnx", titles, "features", "embedding")
+    rows = [(at, text, share) for at, picture in enumerate(seen) for text, share in picture.captions]
+    places, captions, shares = (list(column) for column in zip(*rows, strict=True))
+    (read,) = run(folder / "text.onnx", tokenize(captions), "features")
+    pages = [picture.page for picture in held_out]
 
-    def read(texts: Sequence[str], output: str = "features") -> Array:
-        return run(folder / "text.onnx", tokenize(texts), output)
+    def fitted(before: Array, after: Array) -> float:
+        """The worth of a fit of these features of the training pictures, by those of the others."""
+        found = fit(Pairs(before[places], read, np.array(shares, np.float32)))
+        return auc(found.scores(after, asked), pages)
 
-    def look(squares: Array, output: str = "features") -> Array:
-        return run(folder / "image.onnx", {"pixels": squares}, output)
-
-    squares, new_squares = (np.stack([next(views(one.data, 0, 1)) for one in half]) for half in (seen, held_out))
-    pages = [one.page for one in held_out]
-    titles = [one.captions[0][0] for one in held_out]
-    asked = read(titles)
-
-    def fitted(images: Array, new: Array, pictures: Sequence[Picture]) -> float:
-        """The worth of a fit of these features to these pictures' captions."""
-        rows = [(at, text, share) for at, picture in enumerate(pictures) for text, share in picture.captions]
-        places, texts, shares = zip(*rows, strict=True)
-        found = fit(Pairs(images[list(places)], read(texts), np.array(shares, np.float32)))
-        return auc(found.scores(new, asked), pages)
-
-    own = auc(unit(look(new_squares, "embedding")) @ unit(read(titles, "embedding")).T, pages)
-    plain = fitted(_colours(squares), _colours(new_squares), seen)
-    features, new_features = look(squares), look(new_squares)
-    dealt = [fitted(features, new_features, random.Random(deal).sample(seen, len(seen))) for deal in range(SHUFFLES)]
-    return Worth(own, plain, float(np.mean(dealt)))
+    dealt = [np.random.default_rng(deal).permutation(len(seen)) for deal in range(SHUFFLES)]
+    return Worth(
+        mini=auc(images @ texts.T, pages),
+        colour=fitted(_colours(old), _colours(new)),
+        shuffled=float(np.mean([fitted(old_features[order], new_features) for order in dealt])),
+    )
 
 
-def _colours(squares: Array) -> Array:
-    return unit(np.sqrt(np.stack([colours(square) for square in squares])))
+def _colours(pictures: npt.NDArray[np.uint8]) -> Array:
+    return unit(np.sqrt(np.stack([colours(picture) for picture in pictures])))
+
+
+def main() -> int:
+    """Print it."""
+    found = worth()
+    print(f"mini {found.mini:.3f}, colours {found.colour:.3f}, shuffled captions {found.shuffled:.3f}; 0.5 is chance")
+    return 0
 
 
 if __name__ == "__main__":
-    print(worth())
+    sys.exit(main())
