@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +63,10 @@ class Control:
         return self.auc >= TELLS
 
 
-def controls(corpus: Corpus) -> list[Control]:
-    """The controls of every model that all shards were measured with, by name."""
+def controls(corpus: Corpus, among: Collection[str] | None = None) -> list[Control]:
+    """The controls of every model that all shards were measured with, or of those `among` them, by name."""
     models = matched.models_of(corpus)
-    return [_control(corpus, name, said) for name, said in models.items()]
+    return [_control(corpus, name, said) for name, said in models.items() if among is None or name in among]
 
 
 def _control(corpus: Corpus, name: str, said: Measured) -> Control:
@@ -158,6 +158,5 @@ def show(corpus: Corpus, models: Sequence[Chosen]) -> None:
     for name, one in said.items():
         if one.warning:
             print(f"measure: {name}: {printable(one.warning)}", file=sys.stderr)
-    for control in controls(corpus):
-        if control.model in said:
-            print(line(control))
+    for control in controls(corpus, said):
+        print(line(control))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,12 +40,18 @@ def _scored(corpus: Corpus, recipe: Recipe, control: Control) -> Scored:
     picks = {kind: [ranked.pick for ranked in found] for kind, found in _picks(corpus, column, at).items()}
     values = (column, f"match_{control.model}_shuffled")
     shown = shown_of(corpus, picks, values, dict.fromkeys(_KINDS, values))
-    by_key = {kind: {example.key: example for example in examples} for kind, examples in shown.items()}
+    by_key = {kind: {example.key: _named(example) for example in examples} for kind, examples in shown.items()}
     strips = tuple(
         (name, tuple(by_key[kind][pick.key] for pick in picks[kind]))
         for kind, name in zip(_KINDS, ("the highest scores", where, "the lowest scores"), strict=True)
     )
     return Scored(control, overlay(control) if control.pairs else None, sentence(control), strips)
+
+
+def _named(example: Example) -> Example:
+    """With what its values are, in place of their columns."""
+    named = zip(("score", "control"), (value for _, value in example.values), strict=True)
+    return replace(example, values=tuple(named))
 
 
 def threshold(recipe: Recipe, control: Control) -> tuple[float, str]:

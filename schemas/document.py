@@ -78,8 +78,8 @@ _FAMILIES = {
 
 _MATCH = """\
 Measured by models: these columns for each, by its name, side by side in one file; the width is the model's own. The
-file's metadata `tuwen.models` is JSON: each model by its name, with what [Measured](#measured) has. A pair's vectors are
-those that its score was computed from, rounded to half precision."""
+file's metadata `tuwen.models` is JSON: each model by its name, with what [Measured](#measured) has. A pair's vectors
+are those that its score was computed from, rounded to half precision."""
 
 
 def document() -> str:

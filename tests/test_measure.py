@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +259,25 @@ def test_files_of_scores_say_what_they_are_of(corpus: Corpus, models: dict[str, 
         assert table.column("key").equals(pq.read_table(corpus.pairs(shard)).column("key"))
         assert str(table.schema.field("match_colours_image").type) == "fixed_size_list<element: halffloat not null>[3]"
         assert table.column("match_colours_score").null_count == 0
+
+
+FEEDING = """
+import os, time
+from pipelines.feed import Feeders
+from filters.models import Preprocessing
+
+if __name__ == "__main__":
+    with Feeders(1, [Preprocessing(16)]) as feeders:
+        print(feeders._pool.submit(os.getpid).result(), flush=True)
+        time.sleep(600)
+"""
+
+
+def test_feeders_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "feeding.py"
+    script.write_text(FEEDING)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        parent.kill()
+        parent.communicate(timeout=60)  # the child has the pipe open too: it ends when both are gone

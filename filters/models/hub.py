@@ -19,11 +19,10 @@ def folder(ref: str, identity: str, names: tuple[str, ...], weights: tuple[str, 
     from huggingface_hub import snapshot_download
 
     def fetch() -> Path:
-        place = Path(snapshot_download(identity, allow_patterns=[*names, weights[0]]))
-        for pattern in weights[1:]:
-            if any(place.glob(weights[0])):
-                break
+        for pattern in weights:
             place = Path(snapshot_download(identity, allow_patterns=[*names, pattern]))
+            if any(place.glob(pattern)):
+                break
         return place
 
     return reach(ref, f"{identity} at the Hugging Face hub", fetch)

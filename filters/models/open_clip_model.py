@@ -11,11 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from filters.models import clip_tokenizer, digests, hub, torch_model
+from filters.models import clip_tokenizer, digests, hub, open_clip_text, torch_model
 from filters.models.checkpoint import load_into
 from filters.models.interface import Preprocessing
+from filters.models.open_clip_text import Encode
 from filters.models.reference import Reference, name_of
 from filters.models.torch_model import Parts
 from schemas.errors import BadInput
@@ -29,28 +28,31 @@ _FOLDER_WEIGHTS = (
     *("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors"),
     *("open_clip_pytorch_model.bin", "pytorch_model.bin", "open_clip_pytorch_model.pt"),
 )
-_SHORTER = (16, 32, 48)
-"""Paddings beside the whole context: most captions are short, and a text tower's time goes with its length."""
 
 
 def parts(reference: Reference) -> Parts:
     """The model of an open_clip: REF, in parts. Raises BadInput that names the file and the way out."""
+    import open_clip
+
     architecture, weights, options = _sources(reference)
     with _quiet():
         model = _create(reference, architecture, options)
         load_into(model, weights, reference.text)
         tokenizer = clip_tokenizer.of_open_clip(architecture, reference.text)
     preprocessing = _preprocessing(model.visual.preprocess_cfg, reference.text)
+    # CoCa's image tower gives more than the vector, so that the whole model must be asked.
+    image = model.visual if type(model) in (open_clip.CLIP, open_clip.CustomTextCLIP) else Encode(model, "encode_image")
+    text = open_clip_text.tower(model)
     settings = [asdict(preprocessing), options, _config(architecture), tokenizer.clean, tokenizer.context]
     return Parts(
         name=name_of(reference.text),
         digest=digests.of([("weights", weights)], json.dumps(settings, sort_keys=True, default=str), tokenizer.json),
         width=int(_config(architecture)["embed_dim"]),
         preprocessing=preprocessing,
-        image=torch_model.ImageTower(model.visual, preprocessing),
-        text=_text_tower(model),
+        image=torch_model.ImageTower(image, preprocessing),
+        text=text,
         tokenizer=tokenizer,
-        lengths=_lengths(model, tokenizer.context),
+        lengths=open_clip_text.lengths(model, text, tokenizer.context),
     )
 
 
@@ -178,58 +180,6 @@ def _preprocessing(config: dict[str, Any], ref: str) -> Preprocessing:
         "fill": config["fill_color"],
     }
     return torch_model.preprocessing(values)
-
-
-def _text_tower(model: Any) -> torch_model.TextTower:
-    import open_clip
-
-    tower = _CausalText(model) if type(model) is open_clip.CLIP else _EncodeText(model)
-    return torch_model.TextTower(tower, ("input_ids",))
-
-
-def _lengths(model: Any, context: int) -> tuple[int, ...]:
-    """The paddings that change nothing: of CLIP's causal tower pooled at its end token, and of one that masks."""
-    import open_clip
-    from open_clip.hf_model import HFTextEncoder
-
-    causal = type(model) is open_clip.CLIP and model.attn_mask is not None and model.text_pool_type in ("argmax", "eos")
-    masks = isinstance(getattr(model, "text", None), HFTextEncoder)
-    return (*(length for length in _SHORTER if length < context and (causal or masks)), context)
-
-
-class _EncodeText(torch.nn.Module):
-    """open_clip's encode_text as a module."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.text = model.text
-
-    def forward(self, input_ids: Any) -> Any:
-        return self.text(input_ids)
-
-
-class _CausalText(torch.nn.Module):
-    """The text tower of open_clip's CLIP, for texts shorter than its context too."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        for name in ("token_embedding", "transformer", "ln_final", "positional_embedding", "text_projection"):
-            setattr(self, name, getattr(model, name))
-        self.register_buffer("attn_mask", model.attn_mask, persistent=False)
-        self.pool = {"pool_type": model.text_pool_type, "eos_token_id": model.text_eos_id}
-
-    def forward(self, input_ids: Any) -> Any:
-        from open_clip.transformer import text_global_pool
-
-        length = input_ids.shape[1]
-        states = self.token_embedding(input_ids) + self.positional_embedding[:length]
-        mask = None if self.attn_mask is None else self.attn_mask[:length, :length]
-        states = self.ln_final(self.transformer(states, attn_mask=mask))
-        vectors = text_global_pool(states, input_ids, **self.pool)
-        if self.text_projection is None:
-            return vectors
-        linear = isinstance(self.text_projection, torch.nn.Linear)
-        return self.text_projection(vectors) if linear else vectors @ self.text_projection
 
 
 @contextmanager
