@@ -41,7 +41,7 @@ Array = npt.NDArray[np.float32]
 FOLDER = Path(__file__).parent.parent / "filters" / "models" / "mini"
 
 SIZE = 160
-"""The side of the picture. At 224, for which the network was trained, it is a third slower and tells no more apart."""
+"""The side of the picture. 192 cost half as much again for 0.01 of AUC, which is within the noise; 224 twice as much."""
 
 VOCABULARY = 40_000
 """Words kept, the most frequent of 113,000, beside those of the captions and class names: one byte for each number."""
