@@ -68,15 +68,23 @@ def measure(
     missing = set(outputs.missing())
     lacking = {shard: tuple(name for name in chosen if corpus.signals(name, shard) in missing) for shard in shards}
     todo = [(shard, names) for shard, names in lacking.items() if names]
-    fed = [shard for shard, names in todo if MATCH in names] if feeders else []
-    others = [(shard, tuple(name for name in names if not fed or name != MATCH)) for shard, names in todo]
-    with outputs.progress("measure"):
-        if any(names for _, names in others):
-            measuring = Measure(corpus, [(shard, names) for shard, names in others if names], plan, tuple(models))
-            run(lambda pipeline: pipeline | measuring, job="measure", engine=engine)
-        if fed:
-            _feed(corpus, fed, plan, models, feeders)
+    if todo:
+        with outputs.progress("measure"):
+            _run(corpus, todo, plan, tuple(models), feeders, engine)
     outputs.sweep(corpus.path("signals", name) for name in chosen)
+
+
+def _run(
+    corpus: Corpus, todo: list[Work], plan: Plan, models: tuple[Chosen, ...], feeders: int, engine: Engine
+) -> None:
+    """Measure what is to be measured: all in one reading by the engine, but the match family apart where it is fed."""
+    fed = [shard for shard, names in todo if feeders and MATCH in names]
+    if fed:
+        todo = [(shard, others) for shard, names in todo if (others := tuple(name for name in names if name != MATCH))]
+    if todo:
+        run(lambda pipeline: pipeline | Measure(corpus, todo, plan, models), job="measure", engine=engine)
+    if fed:
+        _feed(corpus, fed, plan, models, feeders)
 
 
 def check(families: Sequence[str], models: Sequence[str] = ()) -> tuple[str, ...]:

@@ -91,14 +91,13 @@ def test_two_processes_give_the_same_bytes(
 def test_pictures_that_another_process_prepares_give_the_same_bytes(
     corpus: Corpus, crawled: Path, tmp_path: Path, models: dict[str, Chosen]
 ) -> None:
-    measure(corpus, ["match"], engine=LOCAL, models=(models["colours"],))
+    measure(corpus, engine=LOCAL, models=(models["colours"],))
     shutil.copytree(crawled, tmp_path / "fed")
     fed, colours = Corpus(str(tmp_path / "fed")), module.model_of(models["colours"])
+    measure(fed, engine=LOCAL, models=(models["colours"],), feeders=1)
+    assert digests(fed) == digests(corpus)
     plan = matched.Plan(matched.models_of(corpus))
     with Feeders(1, preparations([colours])) as pictures:
-        for shard in fed.shards():
-            module.measure_fed(shard, fed, plan, [colours], pictures)
-        assert digests(fed) == digests(corpus)
         path = alter(fed)
         with pytest.raises(Damaged, match=path.name):
             module.measure_fed(fed.shards()[0], fed, plan, [colours], pictures)
