@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import ada_url
 
 # Longer ones are data, traps or attacks: the sitemap protocol allows 2,048, signed picture links go a little beyond.
 LONGEST = 4_096
+_AT_HAND = 512  # URLs whose parts are remembered: those under way, each of which is taken apart some twenty times
 
 # What the algorithm leaves as it is, but for what _ALTERED names: steps, an escaped dot, a host in Punycode, which is
 # checked. Half of what pages refer to is of this kind, and matching it costs a quarter of the algorithm.
@@ -65,6 +67,7 @@ def _authority(url: str) -> str:
     return re.split("[?#]", found, maxsplit=1)[0] if "?" in found or "#" in found else found
 
 
+@lru_cache(_AT_HAND)
 def origin(url: str) -> str:
     """Scheme, host and port of a normalised URL.
 
@@ -74,6 +77,7 @@ def origin(url: str) -> str:
     return f"{url.partition('//')[0]}//{_authority(url)}"
 
 
+@lru_cache(_AT_HAND)
 def host_queue(url: str) -> str:
     """The queue that a URL waits in: the host's name, with the port unless it is 80 or 443.
 
