@@ -283,8 +283,9 @@ class Frontier:
 
     def take(self, job: Job) -> Job:
         """Count a URL in its budget, once."""
-        if not job.taken:
-            self._budget.take(job.id, job.kind, job.site)
+        if job.taken:
+            return job
+        self._budget.take(job.id, job.kind, job.site)
         return replace(job, taken=True)
 
     def count(self, kind: str, outcome: Outcome, number: int = 1) -> None:
