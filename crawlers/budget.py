@@ -86,4 +86,6 @@ class Budget:
     def spend(self, site: int, wire: int, seconds: float) -> None:
         """Count what an answer cost its site."""
         if site != NO_SITE:
-            self._db.execute("UPDATE sites SET bytes = bytes + ?, spent = spent + ? WHERE id = ?", (wire, seconds, site))
+            self._db.execute(
+                "UPDATE sites SET bytes = bytes + ?, spent = spent + ? WHERE id = ?", (wire, seconds, site)
+            )

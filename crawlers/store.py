@@ -114,7 +114,10 @@ class Store:
         row = self._payloads.get(sha256)
         if row is None:
             row = self._db.execute("SELECT * FROM payloads WHERE sha256 = ?", (sha256,)).fetchone()
-        return None if row is None else (Place(*row[1:5], sha256), row[5], row[6])
+        if row is None:
+            return None
+        _, warc, offset, length, body_offset, url, date = row
+        return Place(warc, offset, length, body_offset, sha256), url, date
 
     def _append(self, kind: str, *parts: bytes) -> int:
         """Write at the end of the open file; where it began."""

@@ -13,9 +13,9 @@ _AT_HAND = 512  # URLs whose parts are remembered: those under way, each of whic
 
 # What the algorithm leaves as it is, but for what _ALTERED names: steps, an escaped dot, a host in Punycode, which is
 # checked. Half of what pages refer to is of this kind, and matching it costs a quarter of the algorithm.
-_NORMAL = re.compile(
-    r"https?://(?:[a-z0-9-]{1,63}\.)+[a-z]{2,24}/[\w~!$&()*+,;=:@/.%-]*(?:\?[\w~!$&()*+,;=:@/.%?-]*)?", re.ASCII
-)
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_HOST = rf"(?:(?:[a-z0-9-]{{1,63}}\.)+[a-z]{{2,24}}|{_BYTE}(?:\.{_BYTE}){{3}})(?::(?:[1-5]\d{{4}}|[1-9]\d{{3}}))?"
+_NORMAL = re.compile(rf"https?://{_HOST}" r"/[\w~!$&()*+,;=:@/.%-]*(?:\?[\w~!$&()*+,;=:@/.%?-]*)?", re.ASCII)
 _ALTERED = ("/.", "%2", "xn--")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
