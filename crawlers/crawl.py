@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-import uvloop
-
 from crawlers.fetch import Fetcher
 from crawlers.frontier import Frontier
 from crawlers.outbox import Outbox
@@ -118,7 +116,7 @@ def run(
 ) -> None:
     """Serve all that waits, and seal. Raises KeyboardInterrupt, after a checkpoint, on SIGINT or SIGTERM."""
     store.checkpoint()
-    stopped = uvloop.run(_serve(frontier, store, state, settings, report, source))
+    stopped = asyncio.run(_serve(frontier, store, state, settings, report, source))
     if stopped:
         store.checkpoint()
         raise KeyboardInterrupt
