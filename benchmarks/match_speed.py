@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -70,32 +71,42 @@ def on_cpu(corpus: Corpus, places: Sequence[Place], texts: Sequence[str], given:
     """CPU-seconds per 1000 originals of each part, for mini and ViT-B-32; the GPU's rows are named, not measured."""
     data = [_read(corpus, place) for place in places]
     yield from preparation(data, 224)
-    for name, ref in (("mini", given.mini), ("ViT-B-32", _random("ViT-B-32", folder))):
-        model = models.load(ref, "cpu", "fp32")
-        squares = [square for one in data if (square := prepare(one, preparations([model])[0])) is not None]
-        yield from _drift(model, name, data, texts)
-        seconds = _cpu(lambda model=model, squares=squares: _images(model, squares))
-        yield f"{name}: tower alone", _per_1000(seconds, len(squares)), ""
-        for what, said in (("pictures alone", [""]), ("a new text with each", texts)):
-            seconds = _cpu(lambda model=model, said=said: _all(model, data, said))
-            rate = f"{len(data) / seconds:.0f} a second"
-            yield f"{name}: from originals, {what}", _per_1000(seconds, len(data)), rate
-    path = str(folder / "ViT-B-32.pt")
-    loading.export(f"open_clip:ViT-B-32:{path}", folder / "onnx")
-    graphs = models.load(f"onnx:{folder / 'onnx'}", "cpu", "fp32")
-    seconds = _cpu(lambda: _images(graphs, squares))
-    yield "ViT-B-32 as onnx: tower alone", _per_1000(seconds, len(squares)), ""
-    try:
-        model = models.load(f"open_clip:ViT-B-32:{path}", "cpu", "bf16")
-        seconds = _cpu(lambda: _images(model, squares))
-        yield "ViT-B-32 in bf16: tower alone", _per_1000(seconds, len(squares)), ""
-    except BadInput:
-        yield "ViT-B-32 in bf16: tower alone", "not measured", "this processor has no bf16"
-    seconds = _cpu(lambda: clip_retrieval("ViT-B-32", path, data, "cpu", given.workers))
-    yield "ViT-B-32: clip-retrieval's way, pictures alone", _per_1000(seconds, len(data)), ""
+    yield from _parts("mini", models.load(given.mini, "cpu", "fp32"), data, texts)
+    if find_spec("open_clip"):
+        yield from _vit(data, texts, given.workers, folder)
+    else:
+        yield "ViT-B-32", "not measured", "make install-all"
     for name in MODELS:
         for part in ("tower alone", "feed alone", "end to end", "clip-retrieval's way"):
             yield f"{name} on a GPU: {part}", "not measured", "--device cuda"
+
+
+def _parts(name: str, model: Model, data: Sequence[bytes], texts: Sequence[str]) -> Iterator[Row]:
+    """The tower alone, and all of it, by one model on a CPU."""
+    yield from _drift(model, name, data, texts)
+    yield _tower(name, model, data)
+    for what, said in (("pictures alone", [""]), ("a new text with each", texts)):
+        seconds = _cpu(lambda said=said: _all(model, data, said))
+        yield f"{name}: from originals, {what}", _per_1000(seconds, len(data)), f"{len(data) / seconds:.0f} a second"
+
+
+def _tower(name: str, model: Model, data: Sequence[bytes]) -> Row:
+    squares = [square for one in data if (square := prepare(one, preparations([model])[0])) is not None]
+    return f"{name}: tower alone", _per_1000(_cpu(lambda: _images(model, squares)), len(squares)), ""
+
+
+def _vit(data: Sequence[bytes], texts: Sequence[str], workers: int, folder: Path) -> Iterator[Row]:
+    """ViT-B-32 by torch, by onnxruntime and in bf16, and clip-retrieval's way with it."""
+    ref, path = _random("ViT-B-32", folder), str(folder / "ViT-B-32.pt")
+    yield from _parts("ViT-B-32", models.load(ref, "cpu", "fp32"), data, texts)
+    loading.export(ref, folder / "onnx")
+    yield _tower("ViT-B-32 as onnx", models.load(f"onnx:{folder / 'onnx'}", "cpu", "fp32"), data)
+    try:
+        yield _tower("ViT-B-32 in bf16", models.load(ref, "cpu", "bf16"), data)
+    except BadInput:
+        yield "ViT-B-32 in bf16: tower alone", "not measured", "this processor has no bf16"
+    seconds = _cpu(lambda: clip_retrieval("ViT-B-32", path, data, "cpu", workers))
+    yield "ViT-B-32: clip-retrieval's way, pictures alone", _per_1000(seconds, len(data)), ""
 
 
 def on_gpu(corpus: Corpus, places: Sequence[Place], texts: Sequence[str], given: Any, folder: Path) -> Iterator[Row]:

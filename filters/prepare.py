@@ -17,8 +17,8 @@ from filters.picture import Picture, decode_reduced
 
 FINER = 2
 """How much finer than the target a JPEG is decoded at least, by its sides. On the photographs of the demo twice is at
-least 49 dB PSNR from a full decode and 56 in the median, where one step of 256 is 48; as fine as the target alone would
-be 36 dB at worst and save a fifth. benchmarks/match_speed.py prints it."""
+least 47 dB PSNR from a full decode and 55 in the median, where one step of 256 is 48; as fine as the target alone would
+be 36 dB at worst and save a quarter. docs/performance.md has the table."""
 
 _GAP = 3.0
 """Where a picture is more than twice this many times the target, it is averaged over whole pixels first: Pillow says
