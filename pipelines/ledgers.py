@@ -23,7 +23,8 @@ def families(recipe: Recipe) -> list[str]:
 
 def made_from(corpus: Corpus, recipe: Recipe) -> str:
     """The digest of all that decides a ledger: the recipe, the pairs and the signals that it names."""
-    return files.digest("judge 2", recipes.canonical(recipe), shards.made_from(corpus, families(recipe)))
+    signals = shards.made_from(corpus, families(recipe), recipe.models())
+    return files.digest("judge 2", recipes.canonical(recipe), signals)
 
 
 def need(corpus: Corpus, recipe: Recipe) -> None:

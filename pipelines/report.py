@@ -13,12 +13,14 @@ import pyarrow as pa
 from jinja2 import Environment, StrictUndefined, Template
 
 from pipelines import charts
+from pipelines.base import drawn_by_class, short_of_floor
 from pipelines.corpus import Corpus
 from pipelines.examples import Example, examples, printable
 from pipelines.funnel import Funnel, percent
 from pipelines.histograms import histograms
+from pipelines.scored import scored
 from schemas.recipe import Keep, Once, Recipe
-from schemas.signals import all_signals
+from schemas.signals import signal_field
 
 TOP = 12  # rows of a table of names: the head of a long tail, and the rest in one row
 
@@ -67,12 +69,22 @@ def report(corpus: Corpus, recipe: Recipe, funnel: Funnel) -> bytes:
         steps=_steps(funnel),
         drops=_drops(recipe, funnel, shown),
         kept=[(name, getattr(funnel, name), shown[f"+{name}"]) for name in ("strong", "weak", "base")],
+        short=_short(corpus, recipe),
         strong_rules=[(_range(keep), keep.why) for keep in recipe.strong_keeps],
         charts=[charts.chart(histogram) for histogram in histograms(corpus, recipe)],
+        scores=scored(corpus, recipe),
         names=_tables(funnel),
         svg=charts,
     )
     return (page.rstrip() + "\n").encode()
+
+
+def _short(corpus: Corpus, recipe: Recipe) -> list[tuple[str, int, int]]:
+    """(class, pairs in the base, pairs that it is short of the floor) for each class that is."""
+    if not recipe.base or not recipe.base.floor:
+        return []
+    drawn = drawn_by_class(corpus, recipe)
+    return [(printable(name), drawn[name], count) for name, count in short_of_floor(drawn, recipe.base.floor).items()]
 
 
 def _template() -> Template:
@@ -105,13 +117,18 @@ def _range(keep: Keep) -> str:
     if keep.one_of:
         return f"{name} is {' or '.join(keep.one_of)}"
     if keep.top is not None:
-        return f"{name} in the best {percent(round(keep.top * 10_000), 10_000)}"
-    if pa.types.is_boolean(all_signals()[name].type):
+        skipped = f", without the best {_share(keep.skip)}" if keep.skip else ""
+        return f"{name} in the best {_share(keep.top)}{skipped}"
+    if pa.types.is_boolean(signal_field(name).type):
         return f"{name} is {'true' if keep.min is not None and keep.min > 0 else 'false'}"
     low, high = (None if bound is None else charts.number(bound) for bound in (keep.min, keep.max))
     if low is not None and high is not None:
         return f"{low} ≤ {name} ≤ {high}"
     return f"{name} ≥ {low}" if low is not None else f"{name} ≤ {high}"
+
+
+def _share(fraction: float) -> str:
+    return percent(round(fraction * 10_000), 10_000)
 
 
 def _repeats(once: Once) -> str:
