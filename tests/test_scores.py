@@ -202,3 +202,11 @@ def test_the_command_line_takes_a_model(two: Corpus, band: str) -> None:
     assert tuwen("judge", two.root, "--recipe", band, "--model", "colours").returncode == 0
     done = tuwen("report", two.root, "--recipe", band)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_page_of_labels_spreads_over_a_score(one: Corpus, two: Corpus, tmp_path: Path) -> None:
+    out = str(tmp_path / "label.html")
+    done = tuwen("label", one.root, "--n", "20", "--signal", "match_score", "--out", out)
+    assert done.returncode == 0 and "20 pairs" in done.stdout, done.stderr
+    done = tuwen("label", two.root, "--signal", "match_score", "--out", out)
+    assert done.returncode == 2 and "name one: match_colours_score, match_mini_score" in done.stderr
