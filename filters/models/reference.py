@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from os.path import expanduser  # a shell leaves a ~ after a colon as it is
 from pathlib import Path
 from typing import Literal, cast
 
@@ -60,7 +61,7 @@ def parse(ref: str) -> Reference:
         if not rest.strip():
             wanted = "hf:ID-or-FOLDER" if kind == "hf" else "onnx:FOLDER"
             raise BadInput(f"--model {ref}: what comes after the colon is missing; write {wanted}")
-        return Reference(ref, cast(Kind, kind), rest)
+        return Reference(ref, cast(Kind, kind), expanduser(rest))
     if kind == "open_clip":
         place, _, weights = rest.partition(":")
         if not place or not weights:
@@ -68,7 +69,7 @@ def parse(ref: str) -> Reference:
                 f"--model {ref}: open_clip needs an architecture and weights;"
                 " write open_clip:ARCH:TAG-or-FILE, as open_clip:ViT-B-32:laion2b_s34b_b79k"
             )
-        return Reference(ref, "open_clip", place, weights)
+        return Reference(ref, "open_clip", place, expanduser(weights))
     raise BadInput(f"--model {ref!r}: no such kind of model; {_CHOICES}")
 
 
