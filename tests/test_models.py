@@ -90,6 +90,13 @@ def test_files_and_tags_are_told_apart_by_their_looks() -> None:
     assert not parse("open_clip:ViT-B-32:laion400m_e32").weights_are_a_file
 
 
+def test_a_home_folder_is_found_behind_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_folder(tmp_path / "tiny")
+    assert name_of("onnx:~/tiny") == "tiny"
+    assert parse("open_clip:ViT-B-32:~/w.pt").weights == str(tmp_path / "w.pt")
+
+
 @pytest.mark.parametrize("ref", ["open_clip:ViT-B-32:openai", "hf:a/b"])
 def test_without_torch_the_way_out_is_said(ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("filters.models.loading.find_spec", lambda name: None)

@@ -60,7 +60,7 @@ def parse(ref: str) -> Reference:
         if not rest.strip():
             wanted = "hf:ID-or-FOLDER" if kind == "hf" else "onnx:FOLDER"
             raise BadInput(f"--model {ref}: what comes after the colon is missing; write {wanted}")
-        return Reference(ref, cast(Kind, kind), rest)
+        return Reference(ref, cast(Kind, kind), _home(rest))
     if kind == "open_clip":
         place, _, weights = rest.partition(":")
         if not place or not weights:
@@ -68,7 +68,7 @@ def parse(ref: str) -> Reference:
                 f"--model {ref}: open_clip needs an architecture and weights;"
                 " write open_clip:ARCH:TAG-or-FILE, as open_clip:ViT-B-32:laion2b_s34b_b79k"
             )
-        return Reference(ref, "open_clip", place, weights)
+        return Reference(ref, "open_clip", place, _home(weights))
     raise BadInput(f"--model {ref!r}: no such kind of model; {_CHOICES}")
 
 
@@ -97,6 +97,11 @@ def demo(ref: str) -> bool:
     """Whether a model shows the plumbing and judges nothing; no weights are read. Raises BadInput."""
     folder = parse(ref).folder
     return description.read(folder).demo if folder else False
+
+
+def _home(path: str) -> str:
+    """A path with ~ made whole: a shell leaves it as it is behind a colon."""
+    return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
 def _last(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,8 @@ def of_json(
     """
     from tokenizers import Tokenizer
 
+    # Its threads would be as many as there are cores, in each of our processes, and it warns when these are forked.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         backend = Tokenizer.from_str(text)
     except Exception as error:  # the library raises the bare class
