@@ -258,8 +258,8 @@ def _sources(files: Mapping[str, bytes]) -> str:
     return f"""\
 # Where mini comes from
 
-Made by `make mini` (trainers/mini.py), under this project's licence, Apache-2.0. Of the packages below, weights, names and
-vectors went into the files as they are, rounded; of pictures and captions only what was learnt from them.
+Made by `make mini` (trainers/mini.py), under this project's licence, Apache-2.0. Of the packages below, weights, names
+and vectors went into the files as they are, rounded; of pictures and captions only what was learnt from them.
 
 | package | licence | what it gave | sha256 |
 |---|---|---|---|
