@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from filters import image, language, text
+from filters import image, language, text, topic
 from filters.family import Family, measure
 from filters.interface import Each, EachPicture, Sample, Signal
 from filters.picture import Picture, decode
@@ -57,6 +57,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "text": Family("text", TEXT, version="2", batch=256, digests=language.digests),
         # one picture a time: no model gains from more, and the largest takes 360 MB decoded
         "image": Family("image", IMAGE, version="2", batch=1, of="picture", digests=image.digests),
+        "topic": topic.family(),
     }
 )
 

@@ -17,7 +17,8 @@ class Sample:
     """One pair, as the signals see it.
 
     `picture` is None where its pixels are not looked at. `data` are the picture's original bytes and `image_id` their
-    name, equal for equal ones; both are for the match family, which decodes no more than its models need.
+    name, equal for equal ones; both are for the match family, which decodes no more than its models need. `given` is
+    the class that the pair's source gives, '' where it gives none.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Sample:
     picture: Picture | None = None
     image_id: str = ""
     data: bytes = b""
+    given: str = ""
 
 
 class Signal(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import apache_beam as beam
@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import files, order, shards
+from pipelines import files, ledgers, order, shards
 from pipelines.corpus import Corpus
 from pipelines.cut import Cut, Sizes
 from pipelines.draw import shares
 from schemas.recipe import Base, Recipe
 
-OTHER = "other"  # the class of a pair whose source gives none
+OTHER = "other"  # the class of a pair whose source gives none, and whose topic was not measured
 
 Able = tuple[str, bytes]
 """A shard, and which of its rows may be drawn: one bit each, as numpy packs them."""
@@ -43,24 +43,31 @@ class Draw:
 def ranks_by_class(able: Able, corpus: Corpus, base: Base) -> Iterator[tuple[str, order.Columns]]:
     """(class, the ranks of the rows that may be drawn) of one shard."""
     shard, bits = able
-    table = shards.read(corpus, shard, [*(name.removeprefix("-") for name in base.best), "class"])
+    table = shards.read(
+        corpus, shard, [*(name.removeprefix("-") for name in base.best), *ledgers.classed_by(corpus, shard)]
+    )
     ranks = order.columns(table, base.best)
-    for name, rows in by_class(table, unpacked(bits, len(table))):
+    for name, rows in by_class(table, unpacked(bits, len(table)), base.classes):
         yield name, order.take(ranks, rows)
 
 
-def by_class(table: pa.Table, mask: npt.NDArray[np.bool_]) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
-    """(class, the rows of the mask that have it), class by class."""
+def by_class(
+    table: pa.Table, mask: npt.NDArray[np.bool_], wanted: Sequence[str]
+) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
+    """(class, the rows of the mask that have it), class by class: of those wanted, or of all where none is named."""
     coded = classes(table).dictionary_encode()
     rows = np.flatnonzero(mask)
     names = coded.dictionary.to_pylist()
     for code, places in order.grouped(coded.indices.to_numpy()[rows]):
-        yield names[code], rows[places]
+        if names[code] in wanted or not wanted:
+            yield names[code], rows[places]
 
 
 def classes(table: pa.Table) -> pa.Array:
-    """The class of every row; 'other' where its source gives none."""
+    """The class of every row: the source's, else the topic where the table has it, else 'other'."""
     given = table.column("class").combine_chunks()
+    if "topic_class" in table.column_names:
+        given = pc.if_else(pc.equal(given, ""), table.column("topic_class").combine_chunks(), given)
     return pc.if_else(pc.equal(given, ""), OTHER, given)
 
 
@@ -74,7 +81,7 @@ def is_drawn(
     """One boolean per row: whether it is among the best of its class, as many as its share."""
     drawn = np.zeros(len(table), bool)
     ranks = order.columns(table, base.best)
-    for name, rows in by_class(table, able):
+    for name, rows in by_class(table, able, base.classes):
         if name in cuts:
             drawn[rows] = order.not_after(order.take(ranks, rows), cuts[name])
         else:
@@ -93,11 +100,13 @@ def unpacked(bits: bytes, count: int) -> npt.NDArray[np.bool_]:
 
 
 def drawn_by_class(corpus: Corpus, recipe: Recipe) -> dict[str, int]:
-    """How many pairs of each class that the ledger names are in the base, by class; none of a class too."""
-    counts: Counter[str] = Counter()
+    """How many pairs of each class are in the base: of those that it is drawn from, none of a class too."""
+    wanted = recipe.base.classes if recipe.base else ()
+    counts: Counter[str] = Counter(dict.fromkeys(wanted, 0))
     for shard in corpus.shards():
         table = files.read_table(corpus.ledger(recipe.name, shard), ["class", "base"])
-        counts.update(dict.fromkeys(pc.unique(table.column("class")).to_pylist(), 0))
+        if not wanted:
+            counts.update(dict.fromkeys(pc.unique(table.column("class")).to_pylist(), 0))
         chosen = table.filter(table.column("base")).column("class")
         counts.update({entry["values"]: entry["counts"] for entry in pc.value_counts(chosen).to_pylist()})
     return dict(sorted(counts.items()))

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from filters import decode
-from pipelines import files, shards
+from pipelines import files, ledgers, shards
+from pipelines.base import classes
 from pipelines.charts import number
 from pipelines.corpus import Corpus
 from pipelines.originals import read_picture
@@ -27,7 +28,7 @@ DROPPED = 4  # examples of a verdict: one row beside its reason
 KEPT = 12  # examples of what was kept: enough to see that they are of a kind
 MAX_TEXT = 240  # characters of a text that are shown; a page may hold a novel
 
-_SEEN = ("key", "text", "source", "page_url", "class", "image_id", "warc", "offset", "length")
+_SEEN = ("key", "text", "source", "page_url", "image_id", "warc", "offset", "length")
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,9 @@ def shown_of(
     for shard, kinds in sorted(wanted.items()):
         rows = sorted(kinds)
         pairs = files.read_table(corpus.pairs(shard), _SEEN).take(rows).to_pylist()
-        signals = shards.read(corpus, shard, columns).take(rows).to_pylist()
-        for row, pair, values in zip(rows, pairs, signals, strict=True):
+        table = shards.read(corpus, shard, [*columns, *ledgers.classed_by(corpus, shard)]).take(rows)
+        named = zip(rows, pairs, table.to_pylist(), classes(table).to_pylist(), strict=True)
+        for row, pair, values, class_ in named:
             small, width, height = thumbnail(corpus, pair)
             for kind in kinds[row]:
                 decided = tuple((name, value_words(values[name])) for name in deciders.get(kind, ()) if name in values)
@@ -88,7 +90,7 @@ def shown_of(
                         text=printable(pair["text"]),
                         source=pair["source"],
                         page_url=printable(pair["page_url"]),
-                        class_=printable(pair["class"]),
+                        class_=printable(class_),
                         thumbnail=small,
                         width=width,
                         height=height,

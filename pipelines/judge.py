@@ -49,7 +49,7 @@ def judge(corpus: Corpus, recipe: Recipe, *, engine: Engine) -> dict[str, int]:
     command to run, where the recipe names a signal that was not measured, or match_score where several were.
     """
     recipe = scores.resolve(corpus, recipe)
-    shards.need(corpus, ledgers.families(recipe))
+    shards.need(corpus, ledgers.behind(corpus, recipe))
     made_from = ledgers.made_from(corpus, recipe)
     outputs = Outputs({corpus.ledger(recipe.name, shard): made_from for shard in corpus.shards()})
     if outputs.missing():
@@ -237,7 +237,7 @@ def write_ledger(
 ) -> None:
     """Write one shard's ledger: verdict, tier, class and base of every pair, in the order of the pairs."""
     shard, passed = come
-    table = shards.read(corpus, shard, [*recipe.columns(), "class"])
+    table = shards.read(corpus, shard, [*recipe.columns(), *ledgers.classed_by(corpus, shard)])
     failed, strong = first_step(recipe, table, passed, cuts), is_strong(recipe, table, cuts)
     base = np.zeros(len(table), bool)
     if recipe.base:

@@ -19,10 +19,12 @@ from filters import FAMILIES, Sample, decode
 from filters.family import Draft
 from filters.match import Match, preparations
 from filters.models.interface import Model
-from pipelines import files
+from filters.topics import Topics, packaged
+from pipelines import files, topical
 from pipelines.corpus import Corpus
 from pipelines.engine import Engine, run
 from pipelines.feed import Feeders, Place
+from pipelines.ledgers import TOPIC
 from pipelines.matched import MATCH, Plan
 from pipelines.models import MINI, Chosen, described, model_of, on_gpu, share_cores
 from pipelines.originals import read_picture
@@ -42,16 +44,32 @@ def measure(
     engine: Engine,
     models: Sequence[Chosen] = (MINI,),
     feeders: int | None = None,
+    topics: Topics | None = None,
 ) -> None:
     """Write signals/<family>/ for every shard, of the named families or of all; the match family by these models.
 
     Does nothing for a file made from the same pairs by the same version and models; other models that a file of scores
     was measured with stay in it. Where a model computes on a GPU, this process runs the models and `feeders` others
-    prepare the pictures: as many as the engine has workers, unless it is said.
+    prepare the pictures: as many as the engine has workers, unless it is said. Topics are of the packaged classes
+    without `topics`, told by the first of the models that is no demo, and by the texts where each is one.
     Raises BadInput for an unknown family or a model that cannot be had, Damaged where a WARC does not hold the bytes
     that its pairs say, WorkFailed where a model gives what is no number.
     """
-    chosen = check(families)
+    asked = check(families)
+    by = topical.teller(topics or packaged(), models) if TOPIC in asked else None
+    if by and MATCH not in asked:
+        topical.need_vectors(corpus, by)  # before the work, not after it
+    read = tuple(name for name in asked if name != TOPIC)
+    if read:
+        _measure(corpus, read, engine, models, feeders)
+    if by:
+        topical.tell(corpus, by, engine=engine)
+
+
+def _measure(
+    corpus: Corpus, chosen: Sequence[str], engine: Engine, models: Sequence[Chosen], feeders: int | None
+) -> None:
+    """Write the files of those families that come of reading a shard from front to back."""
     shards = corpus.shards()
     plan = Plan({})
     if MATCH in chosen:
@@ -87,14 +105,16 @@ def _run(
         _feed(corpus, fed, plan, models, feeders)
 
 
-def check(families: Sequence[str], models: Sequence[str] = ()) -> tuple[str, ...]:
+def check(families: Sequence[str], models: Sequence[str] = (), topics: str = "") -> tuple[str, ...]:
     """The families that are meant, in the order of measuring.
 
-    Raises BadInput for one that is unknown, and for models that none of them asks.
+    Raises BadInput for one that is unknown, and for models or a file of classes that none of them asks.
     """
-    known = (*FAMILIES, MATCH)
-    if models and families and MATCH not in families:
+    known = (*(name for name in FAMILIES if name != TOPIC), MATCH, TOPIC)
+    if models and families and not {MATCH, TOPIC} & set(families):
         raise BadInput(f"--model {models[0]}: the families named have no use for it; add --family {MATCH}")
+    if topics and families and TOPIC not in families:
+        raise BadInput(f"--topics {topics}: the families named have no use for it; add --family {TOPIC}")
     for name in families:
         if name not in known:
             raise BadInput(f"no family {name!r} to measure; there are: {', '.join(known)}")

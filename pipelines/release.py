@@ -213,7 +213,10 @@ def _manifest(
 
 def _family(corpus: Corpus, family: str) -> str:
     """A family's version, and the digests of what its numbers come from."""
-    version = files.metadata(corpus.signals(family, corpus.shards()[0]))["version"]
+    written = files.metadata(corpus.signals(family, corpus.shards()[0]))
+    version = written["version"]
+    if "digests" in written:  # of what a command line chose, which only the file knows
+        return f"version {version}, {written['digests']}"
     digests = MEASURED[family].digests() if family in MEASURED else {}
     return ", ".join([f"version {version}", *(f"{name} {digest}" for name, digest in sorted(digests.items()))])
 

@@ -22,6 +22,7 @@ from pipelines.scored import scored
 from schemas.recipe import Keep, Once, Recipe
 from schemas.signals import signal_field
 
+CLASSES = 20  # rows of the table of classes: WuDaoMM's nineteen, and other
 TOP = 12  # rows of a table of names: the head of a long tail, and the rest in one row
 
 
@@ -73,6 +74,7 @@ def report(corpus: Corpus, recipe: Recipe, funnel: Funnel) -> bytes:
         strong_rules=[(_range(keep), keep.why) for keep in recipe.strong_keeps],
         charts=[charts.chart(histogram) for histogram in histograms(corpus, recipe)],
         scores=scored(corpus, recipe),
+        classes=_classes(funnel),
         names=_tables(funnel),
         svg=charts,
     )
@@ -139,11 +141,20 @@ def _repeats(once: Once) -> str:
 def _tables(funnel: Funnel) -> list[Names]:
     return [
         _names("Text sources", "kept pairs", funnel.sources),
-        _names("Classes", "kept pairs", funnel.classes),
         _names("Top sites", "kept pairs", funnel.sites),
         _names("Pictures", "URLs, by outcome", funnel.outcomes),
         _names("Pages", "URLs, by outcome", funnel.pages),
     ]
+
+
+def _classes(funnel: Funnel) -> list[tuple[str, int, int, int]]:
+    """(class, its pairs, those kept, those in the base), and in the last row all that have no row of their own."""
+    rows = [(printable(name), pairs, kept, base) for name, (pairs, kept, base) in funnel.classes.items()]
+    head, tail = rows[:CLASSES], rows[CLASSES:]
+    if not tail:
+        return head
+    pairs, kept, base = sum(row[1] for row in tail), sum(row[2] for row in tail), sum(row[3] for row in tail)
+    return [*head, (f"{len(tail):,} more", pairs, kept, base)]
 
 
 def _names(title: str, what: str, counts: dict[str, int]) -> Names:

@@ -11,7 +11,7 @@ from pipelines.corpus import Corpus
 from schemas.errors import BadInput, Damaged
 from schemas.signals import family_of
 
-VERBS = {"text": "measure", "image": "measure", "match": "measure", "corpus": "cluster"}
+VERBS = {"text": "measure", "image": "measure", "match": "measure", "topic": "measure", "corpus": "cluster"}
 """Which verb writes a family."""
 
 

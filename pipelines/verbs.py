@@ -33,6 +33,7 @@ Models = Annotated[
     list[str] | None,
     typer.Option("--model", help="models for the match family; mini without", metavar="REF"),
 ]
+Topics = Annotated[str, typer.Option(help="the classes of the topic family; the nineteen without", metavar="FILE")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda: for models")]
 Precision = Annotated[str, typer.Option(help="fp32 or bf16: for models")]
 ScoreOf = Annotated[str, typer.Option("--model", help="whose score match_score is, where several are", metavar="NAME")]
@@ -111,22 +112,24 @@ def measure(
     model: Models = None,
     device: Device = "auto",
     precision: Precision = "fp32",
+    topics: Topics = "",
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
-    """Measure every pair: texts, pictures, and how well they match. Decides nothing."""
+    """Measure every pair: texts, pictures, how well they match, and topics. Decides nothing."""
+    from filters.topics import load, packaged
     from pipelines import control
     from pipelines.corpus import Corpus
     from pipelines.measure import check
     from pipelines.measure import measure as verb
     from pipelines.models import chosen
 
-    if "match" in check(family or [], model or []):
-        models = chosen(model or [], device, precision)
-        verb(Corpus(corpus), family or [], engine=_engine(engine, workers), models=models)
+    asked = check(family or [], model or [], topics)
+    models = chosen(model or [], device, precision)
+    classes = load(topics) if topics else packaged()
+    verb(Corpus(corpus), family or [], engine=_engine(engine, workers), models=models, topics=classes)
+    if "match" in asked:
         control.show(Corpus(corpus), models)
-    else:
-        verb(Corpus(corpus), family or [], engine=_engine(engine, workers))
 
 
 @app.command(epilog="Example: tuwen cluster corpus --against corpus/releases/demo-1.0.0 flickr30k/")
@@ -221,10 +224,12 @@ def run(
     model: Models = None,
     device: Device = "auto",
     precision: Precision = "fp32",
+    topics: Topics = "",
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
     """All verbs in order, from seeds to a finished release; ends with the funnel as a table."""
+    from filters.topics import load as load_topics
     from pipelines import scores
     from pipelines.crawl import crawl as crawl_verb
     from pipelines.models import chosen, described, forget
@@ -236,6 +241,8 @@ def run(
     models = chosen(model or [], device, precision)
     score = scores.ahead(load(recipe), described(models), options.out)
     forget()
+    if topics:
+        load_topics(topics)
     check_version(version)
     check_date(date)
     Packing(image_size=image_size, resize_mode=resize_mode)
@@ -243,7 +250,7 @@ def run(
     crawl_verb(options)
     corpus = options.out
     pair(corpus, workers, engine)
-    measure(corpus, None, model, device, precision, workers=workers, engine=engine)
+    measure(corpus, None, model, device, precision, topics, workers=workers, engine=engine)
     cluster(corpus, workers=workers, engine=engine)
     judge(corpus, recipe, score, workers=workers, engine=engine)
     pack(corpus, recipe, version, image_size, resize_mode, score, workers=workers, engine=engine)

@@ -72,6 +72,7 @@ _TABLES: tuple[tuple[str, str, pa.Schema], ...] = (
 _FAMILIES = {
     "text": "Measured from the text alone.",
     "image": "Measured from the picture alone. A picture that does not decode has the value written at its column.",
+    "topic": "What a pair is about: told by its source, a model's vectors or the words of its text; docs/topics.md.",
     "corpus": "Known only once all pairs are looked at together; `tuwen cluster` writes it.",
 }
 

@@ -82,11 +82,15 @@ class Tiers(_Strict, frozen=True):
 
 
 class Base(_Strict, frozen=True, rename={"from_": "from"}):
-    """A subset of `size` pairs, drawn class by class: at least `floor` of each where it has them, at most `cap`."""
+    """A subset of `size` pairs, drawn class by class: at least `floor` of each where it has them, at most `cap`.
+
+    Of these `classes`, or of all that there are.
+    """
 
     size: int
     from_: Literal["strong", "weak", "kept"] = "strong"
     by: Literal["class"] = "class"
+    classes: tuple[str, ...] = ()
     floor: int = 0
     cap: int | None = None
     best: tuple[str, ...] = ("key",)

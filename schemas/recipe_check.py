@@ -35,6 +35,8 @@ def check(recipe: Recipe, where: str) -> None:
         _check_ranks(base.best, f"recipe {where}: base.best")
         if base.size < 1 or base.floor < 0 or (base.cap is not None and base.cap < max(base.floor, 1)):
             raise BadInput(f"recipe {where}: base: size is at least 1, floor at least 0, cap at least floor")
+        if len(set(base.classes)) < len(base.classes) or "" in base.classes:
+            raise BadInput(f"recipe {where}: base.classes: each class is named once, and none is empty")
     _check_refused(recipe, where)
     _check_verdicts(recipe, where)
 

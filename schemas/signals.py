@@ -96,7 +96,34 @@ CORPUS = pa.schema(
     ]
 )
 
-FAMILIES: dict[str, pa.Schema] = {"text": TEXT, "image": IMAGE, "corpus": CORPUS}
+TOPIC = pa.schema(
+    [
+        column(
+            "topic_class",
+            pa.string(),
+            "the class that the source gives, as it gives it; else one of the nineteen, or other where none is clear",
+        ),
+        column(
+            "topic_score",
+            pa.float32(),
+            "1 by the source; by words their share, 0 to 1; by a model the best class's cosine; 0 for none",
+            good="high",
+        ),
+        column(
+            "topic_margin",
+            pa.float32(),
+            "the best class's score less the second's; 1 by the source, 0 for none",
+            good="high",
+        ),
+        column(
+            "topic_source",
+            pa.string(),
+            "who says so: source, words (of the caption), match_ and a model's name, or none",
+        ),
+    ]
+)
+
+FAMILIES: dict[str, pa.Schema] = {"text": TEXT, "image": IMAGE, "topic": TOPIC, "corpus": CORPUS}
 """What is stored together, in one file per shard under signals/<family>/, beside the key."""
 
 PAIR_SIGNALS: tuple[str, ...] = (

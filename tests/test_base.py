@@ -125,6 +125,17 @@ def test_a_class_that_is_short_says_by_how_much(tmp_path: Path) -> None:
     assert base.short_of_floor(drawn, 4) == {"moon": 4, "tree": 2}
 
 
+def test_a_base_of_named_classes_takes_no_others_and_misses_those_that_are_not_there(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, [("sea", 0.5, 1)] * 9 + [("tree", 0.5, 1)] * 9 + [("", 0.5, 1)] * 9, 2)
+    wanted = Base(size=20, from_="kept", floor=4, classes=("sea", "moon"))
+    recipe = Recipe(name="drawn", keep=RECIPE.keep, base=wanted)
+    judge(corpus, recipe, engine=LOCAL)
+    drawn = base.drawn_by_class(corpus, recipe)
+    assert drawn == {"moon": 0, "sea": 9}
+    assert base.short_of_floor(drawn, 4) == {"moon": 4}
+    assert {row["class"] for row in ledger(corpus, recipe).values() if row["base"]} == {"sea"}
+
+
 @given(st.lists(st.binary(min_size=16, max_size=16), unique=True))
 def test_uids_are_datacomps(keys: list[bytes]) -> None:
     made = uids.uids(key.hex() for key in keys)

@@ -68,11 +68,11 @@ def test_one_reading_and_several_give_the_same_bytes(
     both = tuple(models.values())
     measure(corpus, engine=LOCAL, models=both)
     together = digests(corpus)
-    assert {name.split("/")[0] for name in together} == {"text", "image", "match"}
+    assert {name.split("/")[0] for name in together} == {"text", "image", "match", "topic"}
     shutil.copytree(crawled, tmp_path / "apart")
     apart = Corpus(str(tmp_path / "apart"))
     measure(apart, ["match"], engine=LOCAL, models=both[1:])
-    for families in (["image"], ["match"], ["text"]):
+    for families in (["image"], ["match"], ["text"], ["topic"]):
         measure(apart, families, engine=LOCAL, models=both[:1])
     assert digests(apart) == together
 
@@ -150,7 +150,7 @@ def test_a_changed_model_is_measured_again_alone(
     times = {path: path.stat().st_mtime_ns for path in Path(corpus.path("signals")).rglob("*.parquet")}
     measure(corpus, engine=LOCAL, models=(changing,))
     written = {path.parent.name for path, time in times.items() if path.stat().st_mtime_ns != time}
-    assert written == {"match"}
+    assert written == {"match", "topic"}  # which is told by its vectors now
     changed = [
         name for name in before[0] if repr([row[name] for row in before]) != repr([r[name] for r in rows(corpus)])
     ]

@@ -77,9 +77,12 @@ def test_the_funnel_counts_what_the_files_hold(corpus: Corpus) -> None:
     assert counted.verdicts["too_small"] == verdicts["too_small"] == 2
     assert counted.verdicts["image_decodes"] == 1
     assert sum(counted.verdicts.values()) + counted.kept == counted.measured
-    for names in (counted.sites, counted.sources, counted.classes):
+    for names in (counted.sites, counted.sources):
         assert sum(names.values()) == counted.kept
         assert list(names.values()) == sorted(names.values(), reverse=True)
+    pairs, kept, base = zip(*counted.classes.values(), strict=True)
+    assert (sum(pairs), sum(kept), sum(base)) == (22, counted.kept, counted.base)
+    assert list(pairs) == sorted(pairs, reverse=True)
     assert counted.outcomes == {"ok": 22, "http_error": 1}
     assert counted.pages == {"ok": 1}
 
