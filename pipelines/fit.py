@@ -13,8 +13,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from filters.picture import Picture, decode
-from pipelines.resize import MODES, TURNS, profile_for, resized
+from filters.picture import TURNS, Picture, Sides, decode
+from pipelines.resize import AREA, LANCZOS, MODES, enough, profile_for, resized
 from pipelines.strip import strip
 from schemas.errors import BadInput
 
@@ -24,9 +24,9 @@ INTERPOLATIONS = {
     "bilinear": Image.Resampling.BILINEAR,
     "cubic": Image.Resampling.BICUBIC,
     "bicubic": Image.Resampling.BICUBIC,
-    "area": Image.Resampling.BOX,
-    "lanczos": Image.Resampling.LANCZOS,
-    "lanczos4": Image.Resampling.LANCZOS,
+    "area": AREA,
+    "lanczos": LANCZOS,
+    "lanczos4": LANCZOS,
 }
 FORMATS = {"jpg": "jpeg", "png": "png", "webp": "webp"}
 
@@ -70,6 +70,11 @@ class Fit:
                 + (", the compression" if self.encode_format == "png" else "")
             )
 
+    def enough(self) -> Sides | None:
+        """The sides that a picture may be decoded to; None for all it has."""
+        area = INTERPOLATIONS[self.downscale_interpolation.lower()] is AREA
+        return enough(self.image_size, self.resize_mode) if area else None
+
     def options(self) -> dict[str, str]:
         """What decides the bytes, in words."""
         return {name: str(value) for name, value in asdict(self).items()}
@@ -94,7 +99,7 @@ def fitted(data: bytes, fit: Fit, boxes: Sequence[Box] | None = None) -> Fitted:
     """Make a picture fit; `boxes` are the parts to blur. Never raises for what the bytes are."""
     if fit.disable_all_reencoding:
         return Fitted(strip(data) or data)
-    shown = decode(data)
+    shown = decode(data, None if boxes else fit.enough())
     if shown.pixels is None:
         return Fitted(error="Image decoding error")
     width, height = shown.width, shown.height
@@ -120,6 +125,7 @@ def _made(shown: Picture, fit: Fit, boxes: Sequence[Box] | None) -> Fitted:
         fit.resize_only_if_bigger,
         down=INTERPOLATIONS[fit.downscale_interpolation.lower()],
         up=INTERPOLATIONS[fit.upscale_interpolation.lower()],
+        extent=shown.extent,
     )
     kept = strip(shown.data) if fit.skip_reencode and image is shown.pixels and _as_wanted(shown, fit) else None
     return Fitted(kept or _encoded(image, shown.data, fit), *image.size, shown.width, shown.height)

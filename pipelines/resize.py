@@ -1,7 +1,7 @@
 """A picture as it is packed: as it came but for its metadata, or encoded again where that cannot be.
 
 The modes of resizing are img2dataset's, with its names and its numbers; where it uses OpenCV's INTER_AREA and
-INTER_LANCZOS4, Pillow's BOX and LANCZOS stand here.
+INTER_LANCZOS4, Pillow's HAMMING and LANCZOS stand here: benchmarks/README.md has how near they come.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from filters.picture import decode, sniff
+from filters.picture import TURNS, Sides, decode, sniff
 from pipelines.strip import strip
 from schemas.errors import BadInput
 
@@ -24,6 +24,10 @@ ENDING = "jpg"
 the bytes, not at the name; `image_format` in the row says what they are."""
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
+_BY_SHORTER = ("keep_ratio", "center_crop")  # the shorter side becomes the size; of the others the longer does
+AREA = Image.Resampling.HAMMING  # of Pillow's filters the nearest to INTER_AREA: BOX knows no part of a pixel
+LANCZOS = Image.Resampling.LANCZOS
+_SPARE = 2  # times the pixels wanted that a JPEG is decoded to: less shows, more only costs (benchmarks/README.md)
 WHITE = (255, 255, 255)  # what transparent parts lie on, as on most pages, and what a border is made of
 KEPT_QUALITY = 95  # where a picture that should have stayed as it came must be encoded again: no loss that shows
 
@@ -114,23 +118,25 @@ def resized(
     mode: str,
     only_if_bigger: bool = False,
     *,
-    down: Image.Resampling = Image.Resampling.BOX,
-    up: Image.Resampling = Image.Resampling.LANCZOS,
+    down: Image.Resampling = AREA,
+    up: Image.Resampling = LANCZOS,
+    extent: tuple[float, float] | None = None,
 ) -> Image.Image:
     """An image resized as img2dataset does; `size` in pixels. It is the same object where nothing is to be done.
 
+    `extent` is how far the picture reaches in the image, where that is not to its end (`Picture.extent`).
     keep_ratio: the shorter side becomes `size`; keep_ratio_largest: the longer side does; center_crop: as keep_ratio,
     then the middle square; border: as keep_ratio_largest, then white around it to a square; no: as it is.
     """
     if mode == "no":
         return image
-    shorter = mode in ("keep_ratio", "center_crop")
-    side = min(image.size) if shorter else max(image.size)
+    extent = extent or image.size
+    side = min(extent) if mode in _BY_SHORTER else max(extent)
     if only_if_bigger and side <= size:
         return image
     if side != size:
-        width, height = (max(1, round(length * size / side)) for length in image.size)
-        image = image.resize((width, height), down if side > size else up)
+        width, height = (max(1, round(length * size / side)) for length in extent)
+        image = image.resize((width, height), down if side > size else up, box=(0, 0, *extent))
     left, top = (image.width - size) // 2, (image.height - size) // 2
     if mode == "center_crop":
         return image.crop((left, top, left + size, top + size))
@@ -141,12 +147,23 @@ def resized(
     return image
 
 
+def enough(size: int, mode: str) -> Sides | None:
+    """The sides that a picture may be decoded to before it is made `size` pixels by `AREA`; None for all it has.
+
+    >>> enough(256, "border")
+    (0, 512)
+    """
+    if mode == "no":
+        return None
+    return (_SPARE * size, 0) if mode in _BY_SHORTER else (0, _SPARE * size)
+
+
 def _resized(data: bytes, packing: Packing) -> Packed:
-    shown = decode(data)
+    shown = decode(data, enough(packing.image_size, packing.resize_mode) if packing.image_size else None)
     if shown.pixels is None:
         return Packed(b"", 0, 0, error=shown.reason)
     size = packing.image_size or max(shown.pixels.size)
-    image = resized(shown.pixels, size, packing.resize_mode, packing.resize_only_if_bigger)
+    image = resized(shown.pixels, size, packing.resize_mode, packing.resize_only_if_bigger, extent=shown.extent)
     return _saved(image, "jpeg", "resize", quality=packing.encode_quality, icc_profile=_profile(data))
 
 
@@ -207,12 +224,3 @@ _COLOURS = {
     "CMYK": b"CMYK",
 }
 _READ = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}

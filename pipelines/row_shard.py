@@ -178,7 +178,7 @@ def _made_from(rows: list[Row], fetched: list[Row], shards: RowShards) -> str:
     """The digest of all that decides a shard's bytes; where the originals lie is no part of it."""
     came = ({name: str(value) for name, value in fetch.items() if name not in ("warc", "offset")} for fetch in fetched)
     parts = (json.dumps(part, default=str, sort_keys=True) for pair in zip(rows, came, strict=True) for part in pair)
-    return files.digest("row shard 1", shards.options(), *parts)
+    return files.digest("row shard 2", shards.options(), *parts)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import threading
 import time
@@ -198,6 +199,49 @@ def test_a_bomb_is_refused_before_its_pixels_and_its_size_is_known() -> None:
     picture = decode(png_header(60_000, 60_000))
     assert (picture.format, picture.width, picture.height, picture.decodes) == ("png", 60_000, 60_000, False)
     assert str(MAX_PIXELS) in picture.reason
+
+
+SHRUNK = {
+    # size of the file, sides that are enough, how many times smaller it is decoded
+    ((1024, 768), (0, 512)): 2,
+    ((1024, 768), (0, 513)): 1,
+    ((1024, 768), (192, 0)): 4,
+    ((1024, 768), (193, 0)): 2,
+    ((768, 1024), (0, 128)): 8,
+    ((4000, 4000), (1, 1)): 8,  # libjpeg goes no further
+    ((1001, 333), (100, 300)): 2,
+    ((900, 3), (0, 100)): 2,  # a strip keeps a row
+    ((60, 40), (512, 0)): 1,
+}
+
+
+@pytest.mark.parametrize(("size", "enough"), SHRUNK)
+def test_a_jpeg_is_decoded_as_far_as_is_enough(size: tuple[int, int], enough: tuple[int, int]) -> None:
+    data = saved(photo(size=size), "JPEG")
+    picture, whole = decode(data, enough), decode(data)
+    assert (picture.width, picture.height, picture.shrunk) == (*size, SHRUNK[size, enough])
+    assert picture.pixels is not None and whole.pixels is not None
+    assert picture.extent == (size[0] / picture.shrunk, size[1] / picture.shrunk)
+    assert picture.pixels.size == tuple(math.ceil(side) for side in picture.extent)
+    again = decode(data, enough).pixels
+    assert again is not None and again.tobytes() == picture.pixels.tobytes()
+    assert (whole.shrunk, whole.pixels.size, whole.extent) == (1, size, size)
+
+
+@pytest.mark.parametrize(("kind", "orientation"), [("PNG", 1), ("WEBP", 1), ("JPEG", 6)])
+def test_all_else_is_decoded_whole(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = decode(saved(photo(size=(400, 400)), kind, exif=exif), (50, 50))
+    assert picture.shrunk == 1
+    assert picture.pixels is not None and picture.pixels.size == (400, 400)
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.9])
+def test_what_is_cut_does_not_decode_in_a_smaller_size_either(cut: float) -> None:
+    data = saved(photo(size=(400, 300)), "JPEG")
+    picture = decode(data[: int(len(data) * cut)], (30, 30))
+    assert (picture.decodes, picture.width, picture.height) == (False, 400, 300)
 
 
 @pytest.mark.parametrize("cut", [0.3, 0.5, 0.9])
