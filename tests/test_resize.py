@@ -198,7 +198,7 @@ def test_a_jpeg_decoded_in_part_looks_as_if_decoded_whole(size: tuple[int, int],
     packed, expected = (decode(pack(one, packing).data).pixels for one in (data, saved(whole, "png")))
     assert packed is not None and expected is not None and packed.size == expected.size
     squares = ImageStat.Stat(ImageChops.difference(packed, expected)).sum2
-    assert 10 * math.log10(255**2 * 3 * packed.width * packed.height / sum(squares)) > 36.5
+    assert 10 * math.log10(255**2 * 3 * packed.width * packed.height / sum(squares)) > 33
 
 
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(1, 40), st.sampled_from(sorted({m for m, _ in MODES})))
