@@ -1,7 +1,8 @@
 """Bytes become a picture once, however many signals look at it; whatever the bytes are, the answer is a value.
 
 The format is read from the content, the size from the header, and the pixels only when the header promises few
-enough. Nothing here trusts a name or a content type, and no metadata leaves this file but the EXIF orientation.
+enough. Nothing here trusts a name or a content type, and no metadata leaves this file but the EXIF orientation and the
+colour profile.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Picture:
     too large to decode; both are 0, and `format` is '', when not even the header could be read. `pixels` is the
     first frame as shown: upright, on white where it was transparent, mode L when it was grey, else RGB; None
     unless the file `decodes` whole, and then `reason` says why. They are all of them, or, where `decode` was told that
-    fewer are enough, those of the picture made `shrunk` times smaller: 2, 4 or 8.
+    fewer are enough, those of the picture made `shrunk` times smaller: 2, 4 or 8. `profile` is the ICC profile of the
+    file, which may be of other colours than its pixels are now.
     """
 
     data: bytes = field(repr=False)
@@ -53,6 +55,7 @@ class Picture:
     pixels: Image.Image | None = field(default=None, repr=False)
     reason: str = ""
     shrunk: int = 1
+    profile: bytes | None = field(default=None, repr=False)
 
     @property
     def decodes(self) -> bool:
@@ -162,7 +165,9 @@ def _open(data: bytes, format_: str, enough: Sides | None) -> Picture:
         return Picture(data, format_, width, height, frames, turn, reason=_say("pixels", error))
     if shrunk == 1:
         width, height = shown.size
-    return Picture(data, format_, width, height, frames, turn, pixels=shown, shrunk=shrunk)
+    profile = image.info.get("icc_profile")
+    kept = profile if isinstance(profile, bytes) and profile else None
+    return Picture(data, format_, width, height, frames, turn, pixels=shown, shrunk=shrunk, profile=kept)
 
 
 def _shrinking(size: tuple[int, int], enough: Sides) -> int:

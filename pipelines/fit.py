@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFilter
 
 from filters.picture import TURNS, Picture, Sides, decode
-from pipelines.resize import AREA, LANCZOS, MODES, enough, profile_for, resized
+from pipelines.resize import AREA, LANCZOS, MODES, enough, resized, suits
 from pipelines.strip import strip
 from schemas.errors import BadInput
 
@@ -128,7 +128,7 @@ def _made(shown: Picture, fit: Fit, boxes: Sequence[Box] | None) -> Fitted:
         extent=shown.extent,
     )
     kept = strip(shown.data) if fit.skip_reencode and image is shown.pixels and _as_wanted(shown, fit) else None
-    return Fitted(kept or _encoded(image, shown.data, fit), *image.size, shown.width, shown.height)
+    return Fitted(kept or _encoded(image, shown.profile, fit), *image.size, shown.width, shown.height)
 
 
 def _as_wanted(shown: Picture, fit: Fit) -> bool:
@@ -138,8 +138,8 @@ def _as_wanted(shown: Picture, fit: Fit) -> bool:
     return not Image.open(io.BytesIO(shown.data), formats=[shown.format]).has_transparency_data
 
 
-def _encoded(image: Image.Image, data: bytes, fit: Fit) -> bytes:
-    options: dict[str, Any] = {"icc_profile": profile_for(image.mode, data)}
+def _encoded(image: Image.Image, profile: bytes | None, fit: Fit) -> bytes:
+    options: dict[str, Any] = {"icc_profile": profile if suits(profile, image.mode) else None}
     options["compress_level" if fit.encode_format == "png" else "quality"] = fit.encode_quality
     plain = image.copy()
     plain.info = {}  # no comment, no date

@@ -164,13 +164,14 @@ def _resized(data: bytes, packing: Packing) -> Packed:
         return Packed(b"", 0, 0, error=shown.reason)
     size = packing.image_size or max(shown.pixels.size)
     image = resized(shown.pixels, size, packing.resize_mode, packing.resize_only_if_bigger, extent=shown.extent)
-    return _saved(image, "jpeg", "resize", quality=packing.encode_quality, icc_profile=_profile(data))
+    return _saved(image, "jpeg", "resize", quality=packing.encode_quality, icc_profile=shown.profile)
 
 
 def _encoded(data: bytes, orientation: int, kind: str, why: str) -> Packed:
     """The first frame upright, in its own mode where the format holds it, losses as small as the format allows."""
     image: Image.Image = Image.open(io.BytesIO(data), formats=_READ)
-    options: dict[str, Any] = {"icc_profile": _profile(data)}
+    profile = image.info.get("icc_profile")
+    options: dict[str, Any] = {"icc_profile": profile if isinstance(profile, bytes) and profile else None}
     if kind == "jpeg":
         sampling = JpegImagePlugin.get_sampling(image)
         options |= {"quality": KEPT_QUALITY, "subsampling": sampling if sampling >= 0 else "4:4:4"}
@@ -189,25 +190,14 @@ def _saved(image: Image.Image, kind: str, why: str, **options: Any) -> Packed:
     transparency = image.info.get("transparency")
     image.info = {} if transparency is None or kind != "png" else {"transparency": transparency}  # no comment, no date
     profile = options.pop("icc_profile")
-    if _suits(profile, image.mode):
+    if suits(profile, image.mode):
         options["icc_profile"] = profile
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return Packed(buffer.getvalue(), image.width, image.height, why)
 
 
-def _profile(data: bytes) -> bytes | None:
-    profile = Image.open(io.BytesIO(data), formats=_READ).info.get("icc_profile")
-    return profile if isinstance(profile, bytes) and profile else None
-
-
-def profile_for(mode: str, data: bytes) -> bytes | None:
-    """The colour profile of a picture's file where it says something of pixels of this mode, else None."""
-    profile = _profile(data)
-    return profile if _suits(profile, mode) else None
-
-
-def _suits(profile: bytes | None, mode: str) -> bool:
+def suits(profile: bytes | None, mode: str) -> bool:
     """Whether a profile is one for such pixels: that of a CMYK picture says nothing of RGB ones."""
     return profile is not None and profile[16:20] == _COLOURS.get(mode)
 
@@ -217,7 +207,7 @@ def _is_lossless(data: bytes) -> bool:
 
 
 # What Pillow raises for bytes that are not what they say.
-_FAULTS = (OSError, ValueError, SyntaxError, struct.error, zlib.error, Image.DecompressionBombError)
+_FAULTS = (OSError, ValueError, SyntaxError, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError)
 _COLOURS = {
     **dict.fromkeys(("RGB", "RGBA", "P"), b"RGB "),
     **dict.fromkeys(("1", "L", "LA", "I;16"), b"GRAY"),

@@ -214,7 +214,7 @@ def _sample(add: Add, key: str, row: Row, fetch: Row, corpus: Corpus, shards: Ro
         status = NOT_RESIZED if fetch["outcome"] == Outcome.BAD_TYPE else NOT_DOWNLOADED
         return {**sample, "status": status, "error_message": said}
     data = read_picture(corpus, fetch["image_id"], fetch["warc"], fetch["offset"], fetch["length"])
-    digest = hashlib.new(shards.compute_hash, data).hexdigest() if shards.compute_hash else None
+    digest = _digest(shards.compute_hash, data, fetch["image_id"])
     if shards.verify_hash_col and digest != expected:
         return {**sample, "error_message": "hash mismatch"}
     picture = _fitted(data, row, shards)
@@ -229,6 +229,13 @@ def _sample(add: Add, key: str, row: Row, fetch: Row, corpus: Corpus, shards: Ro
         members["txt"] = (row.get("caption") or "").encode()
     add(key, members)
     return sample
+
+
+def _digest(kind: str | None, data: bytes, sha256: str) -> str | None:
+    """The hash of a picture that is wanted, of which one is known."""
+    if kind is None or kind == "sha256":
+        return kind and sha256
+    return hashlib.new(kind, data).hexdigest()
 
 
 def _fitted(data: bytes, row: Row, shards: RowShards) -> Fitted:
