@@ -41,9 +41,7 @@ def from_list(
     reports and raises is as for `crawlers.crawl.crawl`; besides, BadInput for a list that cannot be read: at once
     where it has not one row as it should be, else when all else is done, and the rows before the fault count.
     """
-    files = list_files(Path(url_list), input_format)
-    for file in files:  # what cannot be read shows before a corpus is made
-        next(rows(file, url_col, caption_col, input_format), None)
+    files = check_list(url_list, url_col, caption_col, input_format)
     with opened(corpus, settings) as (frontier, store, state):
         faults: list[BadInput] = []
         for file in files:
@@ -58,6 +56,16 @@ def from_list(
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
             raise BadInput(f"{faults[0]}{more}; the rows before it count: mend the file, and run again")
         return frontier.counts()
+
+
+def check_list(
+    url_list: str | Path, url_col: str, caption_col: str | None = None, input_format: str = ""
+) -> list[Path]:
+    """The files of a list. Raises BadInput where one cannot be read from its first row on."""
+    files = list_files(Path(url_list), input_format)
+    for file in files:
+        next(rows(file, url_col, caption_col, input_format), None)
+    return files
 
 
 def _take_in(listed: Iterator[tuple[str, str]], file: Taken, frontier: Frontier, store: Store, state: State) -> None:

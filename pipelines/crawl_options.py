@@ -12,7 +12,6 @@ from crawlers.addresses import Allowed
 from crawlers.partition import Partition
 from crawlers.searches import MOST_RESULTS
 from crawlers.settings import CONTACT, Settings
-from schemas.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,7 @@ class CrawlOptions:
     again: Annotated[bool, Option("--again", help="a finished crawl anew: fetch what has changed since")] = False
 
     def settings(self) -> Settings:
-        """How the crawler is to behave. Raises BadInput for an option that it cannot take."""
-        if self.partitions > 1 and self.partition != "0/1":
-            raise BadInput("--partition and --partitions: give one of them: one part, or a process for each part")
+        """How the crawler is to behave. Raises BadInput for a value that it cannot take."""
         return Settings(
             partition=Partition.parse(self.partition),
             allow_addresses=tuple(Allowed.parse(text) for text in self.allow_address or ()),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
+from pipelines import together
 from pipelines.crawl_options import CrawlOptions
-from pipelines.signature import takes
+from pipelines.given import given
+from pipelines.signature import takes, written
+from schemas.errors import BadInput
 
 app = typer.Typer(
     name="tuwen",
@@ -31,21 +33,10 @@ ResizeMode = Annotated[str, typer.Option(help="img2dataset's: border, keep_ratio
 Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a command line says beside what typer reads: Beam's own words, and what img2dataset's flags ask for."""
-
-    beam: tuple[str, ...] = ()
-    listed: Any = None
-
-
-given = Given()  # a process has one command line; `pipelines.cli` puts it here
-
-
 def _engine(name: str, workers: int) -> Any:
     from pipelines.engine import Engine, check
 
-    engine = Engine(name, workers, given.beam)
+    engine = Engine(name, workers, given().beam)
     check(engine)  # a mistyped word ends a command that has nothing to do, too
     return engine
 
@@ -58,6 +49,7 @@ def _engine(name: str, workers: int) -> Any:
 @takes(CrawlOptions)
 def crawl(
     options: CrawlOptions,
+    line: typer.Context,
     status: Annotated[str, typer.Option(help="show how far a crawl has come", metavar="CORPUS")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="with --status: print JSON instead of a table")] = False,
     explain: Annotated[
@@ -65,6 +57,10 @@ def crawl(
     ] = "",
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
+    together.check(written(line))
+    listed = given().listed
+    if not (listed and listed.samples):
+        _no_beam("a crawl")
     if status:
         from pipelines import status as shown
 
@@ -77,7 +73,7 @@ def crawl(
         from pipelines.img2dataset import ListRun
         from pipelines.list_run import list_run
 
-        list_run(options, given.listed or ListRun(), given.beam)
+        list_run(options, listed or ListRun(), given().beam)
     else:
         from pipelines.crawl import crawl as verb
 
@@ -191,6 +187,7 @@ def release(
 @takes(CrawlOptions)
 def run(
     options: CrawlOptions,
+    line: typer.Context,
     recipe: Recipe,
     version: Version = "1.0.0",
     image_size: ImageSize = None,
@@ -206,6 +203,7 @@ def run(
     from schemas.recipe import load
 
     # A mistake in any of these shows before the crawl, which may take days.
+    together.check(written(line))
     load(recipe)
     check_version(version)
     check_date(date)
@@ -250,6 +248,7 @@ def diff(
     """Tell which pairs and shards two releases differ in, and which version that makes."""
     from pipelines import finish
 
+    _no_beam("diff")
     finish.show_diff(old, new, as_json)
 
 
@@ -261,7 +260,14 @@ def report(
     """Print the funnel of a corpus or a release, and write or name the page that shows it."""
     from pipelines import finish
 
+    _no_beam("report")
     finish.show_report(path, recipe)
+
+
+def _no_beam(verb: str) -> None:
+    """Raise BadInput where words for Beam are given to what runs without."""
+    if words := given().beam:
+        raise BadInput(f"{words[0]} after `--`: {verb} runs without Beam; leave it out")
 
 
 def _say(verb: str, counts: dict[str, int]) -> None:
