@@ -38,7 +38,7 @@ def test_an_option_that_can_do_nothing_is_refused_by_name_and_with_the_way_out(n
     assert option(needs.option) in without and needs.why in without and "give " in without
     assert any(option(other) in without for other in needs.beside)
     for source in set(SOURCES) - {needs.option, *needs.beside}:
-        fault = said({needs.option: "x", source: "y"})
+        fault = said({needs.option: "x", source: "y", **({"search": "z"} if source == "queries" else {})})
         assert option(needs.option) in fault and any(option(one) in fault for one in (source, *needs.beside))
     for other in needs.beside:
         also = {name: "x" for more in NEEDS if more.option == other for name in more.beside}
@@ -105,9 +105,8 @@ def test_bad_input_ends_with_two_and_leaves_nothing(
 ) -> None:
     csv, marks, out = tmp_path / "a.csv", tmp_path / "marks.toml", tmp_path / "out"
     csv.write_text("url\nhttp://a.example/1.jpg\n")
-    marks.write_text(
-        "".join(f'[[site]]\nurl = "http://a.example/{part}"\nstrong = {part}\n' for part in ("true", "false"))
-    )
+    site = '[[site]]\nurl = "http://a.example/{0}"\nstrong = {0}\n'
+    marks.write_text(site.format("true") + site.format("false"))
     line = [word.format(csv=csv, marks=marks, out=out) for word in words]
     assert cli.run(arguments.split(line)) == 2
     (fault,) = capsys.readouterr().err.splitlines()
