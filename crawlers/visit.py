@@ -159,7 +159,7 @@ class Visitor:
         attempts = answers.attempts(url) + 1
         later = again(self._settings, fetched, attempts, closes=closes)
         if later is not None:
-            answers.failed(url)
+            answers.failed(url, attempts, fetched, self._clock() + later if closes and later else 0.0)
             self._release(job, fetched, self._wishes.rules(url, self._clock()), later)
             return
         place = self._endings.keep(fetched, outcome, PAGES)

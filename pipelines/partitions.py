@@ -7,8 +7,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -18,7 +19,8 @@ from crawlers.outbox import undelivered
 from crawlers.partition import Partition
 from crawlers.settings import Settings
 from crawlers.state import check_partitions
-from pipelines.progress import while_running
+from pipelines.progress import Bar, progress, repeating
+from pipelines.waiting import Told
 from schemas.errors import TuwenError, WorkFailed
 
 Crawl = Callable[..., dict[str, int]]
@@ -37,11 +39,14 @@ def crawl_all(crawl: Crawl, corpus: Path, settings: Settings, number: int, *, ag
     check_partitions(corpus, number)
     own = [replace(settings, partition=Partition(one, number)) for one in range(number)]
 
-    def poll() -> tuple[int, Mapping[str, int]]:
-        counts = status.counts(corpus)
-        return sum(counts.values()), counts
+    told = Told(corpus)
 
-    with while_running(poll, "crawl"):
+    def look(bar: Bar) -> None:
+        counts = status.counts(corpus)
+        bar.update(sum(counts.values()), counts)
+        told.tell(bar)
+
+    with progress("crawl") as bar, repeating(partial(look, bar)):
         _one_round(crawl, own, again=again)
         while undelivered(corpus / "crawl"):
             _one_round(crawl, own, again=False)
