@@ -37,8 +37,8 @@ class CrawlOptions:
         str | None, Option(help="Parquet or TSV: query, image_url, impressions, clicks", metavar="FILE")
     ] = None
     allow_address: Annotated[list[str] | None, Option(help="an address range that is not public, CIDR[:PORT]")] = None
-    max_pages: Annotated[int | None, Option(help="pages to fetch at most", min=0)] = None
-    max_images: Annotated[int | None, Option(help="pictures to fetch at most", min=0)] = None
+    max_pages: Annotated[int | None, Option(help="pages to fetch at most, over all partitions", min=0)] = None
+    max_images: Annotated[int | None, Option(help="pictures to fetch at most, over all partitions", min=0)] = None
     max_bytes: Annotated[int | None, Option(help="bytes to fetch from one host at most, in a round", min=0)] = None
     max_seconds: Annotated[
         float | None, Option(help="seconds to give one host at most in a round, pauses included", min=0)
@@ -57,11 +57,12 @@ class CrawlOptions:
 
     def settings(self) -> Settings:
         """How the crawler is to behave. Raises BadInput for a value that it cannot take."""
+        partition = Partition.parse(self.partition)
         return Settings(
-            partition=Partition.parse(self.partition),
+            partition=partition,
             allow_addresses=tuple(Allowed.parse(text) for text in self.allow_address or ()),
-            max_pages=self.max_pages,
-            max_images=self.max_images,
+            max_pages=partition.share(self.max_pages),
+            max_images=partition.share(self.max_images),
             max_bytes=self.max_bytes,
             max_seconds=self.max_seconds,
             delay=self.delay,

@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -16,8 +15,8 @@ from pathlib import Path
 
 from crawlers import status
 from crawlers.outbox import undelivered
-from crawlers.partition import Partition
 from crawlers.settings import Settings
+from crawlers.shares import Allowance
 from crawlers.state import check_partitions
 from pipelines.progress import Bar, progress, repeating
 from pipelines.waiting import Told
@@ -37,8 +36,7 @@ def crawl_all(crawl: Crawl, corpus: Path, settings: Settings, number: int, *, ag
     checkpoint; KeyboardInterrupt likewise. The same call goes on from there.
     """
     check_partitions(corpus, number)
-    own = [replace(settings, partition=Partition(one, number)) for one in range(number)]
-
+    allowance = Allowance(corpus, settings, number)
     told = Told(corpus)
 
     def look(bar: Bar) -> None:
@@ -47,9 +45,9 @@ def crawl_all(crawl: Crawl, corpus: Path, settings: Settings, number: int, *, ag
         told.tell(bar)
 
     with progress("crawl") as bar, repeating(partial(look, bar)):
-        _one_round(crawl, own, again=again)
-        while undelivered(corpus / "crawl"):
-            _one_round(crawl, own, again=False)
+        _one_round(crawl, allowance.shared(), again=again)
+        while undelivered(corpus / "crawl") or allowance.left():
+            _one_round(crawl, allowance.shared(), again=False)
     return status.counts(corpus)
 
 

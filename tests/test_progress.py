@@ -190,7 +190,7 @@ def test_a_terminal_has_a_live_bar_with_nothing_of_the_webs_in_it() -> None:
 def test_a_dumb_terminal_has_plain_lines() -> None:
     out, seen = on_terminal(TERM="dumb")
     assert out == "a result\n"
-    assert seen == "[red]cra\ufffd[2Jwl: 8/8 (ok 7, dns 1)\r\n"
+    assert seen == "waiting for [b]\ufffd[3Jx\r\n[red]cra\ufffd[2Jwl: 8/8 (ok 7, dns 1)\r\n"
 
 
 def test_a_file_has_plain_lines_even_when_colour_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:

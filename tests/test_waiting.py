@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from web import Web, answer, loopback, serving
@@ -18,7 +19,7 @@ from pipelines.crawl_options import CrawlOptions
 from pipelines.status import lines
 from schemas.seeds import Site
 
-CHANGES = {"robots_later": (1.2, 1.1), "checkpoint_seconds": 0.05}
+CHANGES: dict[str, Any] = {"robots_later": (1.2, 1.1), "checkpoint_seconds": 0.05}
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_a_crawl_says_once_for_each_try_what_it_waits_for(
 
 def test_the_status_says_what_is_waited_for(web: Web, tmp_path: Path) -> None:
     seen: list[status.Status] = []
-    settings = replace(loopback(), **CHANGES)  # type: ignore[arg-type]
+    settings = replace(loopback(), **CHANGES)
     crawl([Site(web.url("/"), sitemap=False)], tmp_path, settings, lambda _: seen.append(status.status(tmp_path)))
     waits = list(dict.fromkeys(wait for one in seen for wait in one.late))
     assert [(wait.url, wait.outcome, wait.status, wait.attempts) for wait in waits] == [
