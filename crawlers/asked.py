@@ -165,7 +165,7 @@ class Answers:
         return row is None or int(row[0]) != number
 
 
-def again(settings: Settings, fetched: Fetched, attempts: int, *, closes: bool) -> float | None:
+def next_try(settings: Settings, fetched: Fetched, attempts: int, *, closes: bool) -> float | None:
     """Seconds until a file is asked for once more after `attempts`; None when this answer is final.
 
     What fails for a passing reason is tried again at the host's pace. Rules that cannot be read close an origin

@@ -17,7 +17,7 @@ class Wait(msgspec.Struct, frozen=True):
     outcome: str
     status: int
     attempts: int
-    again: float  # seconds since 1970
+    next_try: float  # seconds since 1970
 
 
 class Late:
@@ -26,9 +26,9 @@ class Late:
     def __init__(self, state: State) -> None:
         self._db = state.db
 
-    def wait(self, url: str, outcome: Outcome, status: int, attempts: int, again: float) -> None:
+    def wait(self, url: str, outcome: Outcome, status: int, attempts: int, next_try: float) -> None:
         """Note that a robots.txt is asked for again, and when."""
-        self._db.execute("INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?, ?)", (url, outcome, status, attempts, again))
+        self._db.execute("INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?, ?)", (url, outcome, status, attempts, next_try))
 
     def came(self, url: str) -> None:
         """Forget a robots.txt that has its answer."""
@@ -37,6 +37,6 @@ class Late:
 
 def waits(db: sqlite3.Connection, now: float) -> list[Wait]:
     """What is waited for after `now`, the longest wait last."""
-    columns = "url, outcome, status, attempts, again"
-    rows = db.execute(f"SELECT {columns} FROM late WHERE again > ? ORDER BY again, url", (now,))
+    columns = "url, outcome, status, attempts, next_try"
+    rows = db.execute(f"SELECT {columns} FROM late WHERE next_try > ? ORDER BY next_try, url", (now,))
     return [Wait(*row) for row in rows]

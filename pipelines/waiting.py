@@ -42,4 +42,4 @@ def line(wait: Wait, now: float) -> str:
     'waiting for robots.txt of https://a.example: connect: refused, reset or unreachable, again in 30 s'
     """
     why = message(wait.outcome, wait.status, "{}")
-    return f"waiting for robots.txt of {origin(wait.url)}: {why}, again in {max(wait.again - now, 0):.0f} s"
+    return f"waiting for robots.txt of {origin(wait.url)}: {why}, again in {max(wait.next_try - now, 0):.0f} s"

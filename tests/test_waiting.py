@@ -55,7 +55,7 @@ def test_the_status_says_what_is_waited_for(web: Web, tmp_path: Path) -> None:
     ]
     while_waiting = next(one for one in seen if one.late)
     said = f"waiting for robots.txt of {web.url('')}: HTTP Error 403: Forbidden, again in 1 s"
-    assert said in lines(while_waiting, while_waiting.late[0].again - 1)
+    assert said in lines(while_waiting, while_waiting.late[0].next_try - 1)
     ended = status.status(tmp_path)
     assert ended.finished and ended.late == []
     assert not any("waiting" in line for line in lines(ended, 0.0))
