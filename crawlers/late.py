@@ -28,7 +28,9 @@ class Late:
 
     def wait(self, url: str, outcome: Outcome, status: int, attempts: int, next_try: float) -> None:
         """Note that a robots.txt is asked for again, and when."""
-        self._db.execute("INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?, ?)", (url, outcome, status, attempts, next_try))
+        self._db.execute(
+            "INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?, ?)", (url, outcome, status, attempts, next_try)
+        )
 
     def came(self, url: str) -> None:
         """Forget a robots.txt that has its answer."""
