@@ -12,16 +12,17 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from filters.picture import Picture, decode
-from pipelines.resize import AREA, enough, resized
+from filters.picture import Picture, Reduction, decode_reduced
+from pipelines.resize import AREA, reduction, resized
 
+MODE = "keep_ratio_largest"
 _LARGEST = 250  # decibels: what two equal pictures count as
 
 
@@ -29,7 +30,7 @@ def photographs(folder: Path, size: int) -> Iterator[bytes]:
     """The JPEGs below a folder that are decoded to fewer pixels for this size."""
     for path in sorted(folder.rglob("*")):
         data = path.read_bytes() if path.suffix.lower() in (".jpg", ".jpeg") else b""
-        if data and decode(data, enough(size, "border")).shrunk > 1:
+        if data and decode_reduced(data, reduction(size, MODE)).reduced > 1:
             yield data
 
 
@@ -57,7 +58,11 @@ def decibels(image: Image.Image, wanted: Any) -> float:
 def made(shown: Picture, size: int, down: Image.Resampling) -> Image.Image:
     """A picture as it is resized, without its border."""
     assert shown.pixels is not None
-    return resized(shown.pixels, size, "keep_ratio_largest", down=down, extent=shown.extent)
+    return resized(shown.pixels, size, MODE, down=down, part=shown.part())
+
+
+def _whole(width: int, height: int) -> int:
+    return 1
 
 
 def main() -> None:
@@ -71,19 +76,20 @@ def main() -> None:
     files = [data for data, _ in zip(photographs(options.folder, size), range(options.count), strict=False)]
     if not files:
         sys.exit(f"{options.folder}: no JPEG of at least {4 * size} pixels; run `make demo` first")
-    ways: dict[str, tuple[Callable[[bytes], Picture], Image.Resampling]] = {
-        "whole, BOX": (decode, Image.Resampling.BOX),
-        "whole, HAMMING": (decode, AREA),
-        "to 3 times the size, HAMMING": (lambda data: decode(data, (0, 3 * size)), AREA),
-        "to 2 times the size, HAMMING: ours": (lambda data: decode(data, enough(size, "border")), AREA),
-        "to the size, HAMMING": (lambda data: decode(data, (0, size)), AREA),
+    ways: dict[str, tuple[Reduction, Image.Resampling]] = {
+        "whole, BOX": (_whole, Image.Resampling.BOX),
+        "whole, HAMMING": (_whole, AREA),
+        "to 3 times the size, HAMMING": (reduction(size * 3 // 2, MODE), AREA),
+        "to 2 times the size, HAMMING: ours": (reduction(size, MODE), AREA),
+        "to the size, HAMMING": (reduction(size // 2, MODE), AREA),
     }
-    wanted = [by_area(whole, made(decode(data), size, AREA).size) for data in files if (whole := decode(data).pixels)]
+    wholes = (decode_reduced(data, _whole) for data in files)
+    wanted = [by_area(whole.pixels, made(whole, size, AREA).size) for whole in wholes if whole.pixels]
     print(f"{len(files)} JPEGs, mean {sum(map(len, files)) / len(files) / 1000:.0f} KB, made {size}")
     print(f"{'decoded':36} {'CPU s/1000':>10} {'dB, mean':>9} {'worst':>6}")
-    for name, (decoded, down) in ways.items():
+    for name, (by, down) in ways.items():
         begun = time.process_time()
-        images = [made(decoded(data), size, down) for data in files]
+        images = [made(decode_reduced(data, by), size, down) for data in files]
         seconds = time.process_time() - begun
         ratios = [decibels(image, pixels) for image, pixels in zip(images, wanted, strict=True)]
         print(f"{name:36} {seconds / len(files) * 1000:10.2f} {np.mean(ratios):9.1f} {min(ratios):6.1f}")

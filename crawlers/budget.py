@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crawlers.settings import Settings
-from crawlers.sites import Sites
+from crawlers.sites import NO_SITE, Sites
 from crawlers.state import State
 from schemas.outcome import Outcome, UrlKind
 
@@ -86,4 +86,7 @@ class Budget:
 
     def spend(self, site: int, wire: int, seconds: float) -> None:
         """Count what an answer cost its site."""
-        self._db.execute("UPDATE sites SET bytes = bytes + ?, spent = spent + ? WHERE id = ?", (wire, seconds, site))
+        if site != NO_SITE:
+            self._db.execute(
+                "UPDATE sites SET bytes = bytes + ?, spent = spent + ? WHERE id = ?", (wire, seconds, site)
+            )

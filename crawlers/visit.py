@@ -102,7 +102,9 @@ class Visitor:
         return not (self._parked.holds(job.url) if job.kind is UrlKind.PAGE else self._searches.holds(job.url))
 
     async def _fetch(self, job: Job) -> Fetched:
-        want = replace(self._wants[job.kind], more=conditional.headers(job.held, job.target))
+        want = self._wants[job.kind]
+        if job.held is not None:
+            want = replace(want, more=conditional.headers(job.held, job.target))
         if job.kind is UrlKind.IMAGE and self._frontier.site_of_page(job) is not None:
             want = replace(want, types=media.PAGES | media.PICTURES)
         fetched = asking.marked(await self._fetcher.fetch(job.target, want))

@@ -8,7 +8,6 @@ colour profile.
 from __future__ import annotations
 
 import io
-import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -34,6 +33,13 @@ MAX_PIXELS = 89_478_485  # Pillow's own bound against bombs: a quarter of a GiB 
 MAX_FRAMES = 10_000  # where counting stops: more than seven minutes of film, and a hostile file can hold millions
 
 
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels."""
+
+_MIRRORED = ((2, 3, 6, 7), (3, 4, 7, 8))
+"""The EXIF orientations that show the right side of the file on the left, and those that show its bottom on top."""
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """What one file turned out to be. Two pictures are equal only if they are the same object.
@@ -41,9 +47,8 @@ class Picture:
     `width` and `height` are in pixels as shown (EXIF turning applied), and known even for a file that is cut or
     too large to decode; both are 0, and `format` is '', when not even the header could be read. `pixels` is the
     first frame as shown: upright, on white where it was transparent, mode L when it was grey, else RGB; None
-    unless the file `decodes` whole, and then `reason` says why. They are all of them, or, where `decode` was told that
-    fewer are enough, those of the picture made `shrunk` times smaller: 2, 4 or 8. `profile` is the ICC profile of the
-    file, which may be of other colours than its pixels are now.
+    unless the file `decodes` whole, and then `reason` says why. `profile` is the ICC profile of the file, which may be
+    of other colours than its pixels are now.
     """
 
     data: bytes = field(repr=False)
@@ -54,7 +59,7 @@ class Picture:
     orientation: int = 1
     pixels: Image.Image | None = field(default=None, repr=False)
     reason: str = ""
-    shrunk: int = 1
+    reduced: int = 1  # each side of `pixels` is one in so many of the picture's own, rounded up: see `decode_reduced`
     profile: bytes | None = field(default=None, repr=False)
 
     @property
@@ -62,10 +67,18 @@ class Picture:
         """Whether the file decodes whole. A truncated JPEG, of which browsers show the upper part, does not."""
         return self.pixels is not None
 
-    @property
-    def extent(self) -> tuple[float, float]:
-        """How far the picture reaches in its `pixels`, which end in a whole one where it was shrunk."""
-        return self.width / self.shrunk, self.height / self.shrunk
+    def part(self, box: Box | None = None) -> Box:
+        """A box of the picture, all of it without one, as its `pixels` hold it."""
+        assert self.pixels is not None
+        whole, ends, by = (self.width, self.height), self.pixels.size, self.reduced
+        # A side that is no multiple of the reduction ends in a part of a pixel, which turning brings to the other end.
+        margins = [
+            (end - side / by) * (self.orientation in mirrored)
+            for end, side, mirrored in zip(ends, whole, _MIRRORED, strict=True)
+        ]
+        places = zip(box or (0.0, 0.0, *whole), margins * 2, ends * 2, strict=True)
+        left, top, right, bottom = (min(at / by + margin, end) for at, margin, end in places)
+        return left, top, right, bottom
 
     @cached_property
     def grey(self) -> Image.Image | None:
@@ -75,24 +88,30 @@ class Picture:
         return self.pixels.convert("L")
 
 
-Sides = tuple[int, int]
-"""The shorter and the longer side of a picture, in pixels."""
+Reduction = Callable[[int, int], int]
+"""By what a picture of this width and height may be reduced as it is decoded: 1, 2, 4 or 8."""
 
 
-def decode(data: bytes, enough: Sides | None = None) -> Picture:
+def decode(data: bytes) -> Picture:
     """Decode a file of any kind, once; never raises or warns for what the bytes hold.
-
-    Where pixels of sides that are `enough` will do, an upright JPEG is not decoded beyond them: its blocks of 8 x 8
-    are turned into 4 x 4, 2 x 2 or one, which saves most of the work on a large photograph.
 
     >>> decode(b"<!DOCTYPE html><title>404</title>").reason
     'not a picture of a known format'
+    """
+    return decode_reduced(data, lambda width, height: 1)
+
+
+def decode_reduced(data: bytes, reduction: Reduction) -> Picture:
+    """Decode as `decode` does, but a JPEG only as finely as `reduction` asks of its size as shown.
+
+    libjpeg then makes 4, 2 or 1 pixels of each block of 8, at a quarter of the cost. `pixels` is that much smaller;
+    `width` and `height` are still the picture's own.
     """
     format_ = sniff(data)
     if not format_:
         return Picture(data, reason="not a picture of a known format" if data else "empty")
     with _quiet():
-        return _open(data, format_, enough)
+        return _open(data, format_, reduction)
 
 
 def sniff(data: bytes) -> str:
@@ -135,7 +154,7 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
 }
 
 
-def _open(data: bytes, format_: str, enough: Sides | None) -> Picture:
+def _open(data: bytes, format_: str, reduction: Reduction) -> Picture:
     try:
         image = _OPENERS[format_](io.BytesIO(data))
         width, height = image.size
@@ -151,29 +170,22 @@ def _open(data: bytes, format_: str, enough: Sides | None) -> Picture:
     if width * height > MAX_PIXELS:
         why = f"{width} x {height} is more than {MAX_PIXELS} pixels"
         return Picture(data, format_, width, height, frames, turn, reason=why)
-    # The last block reaches beyond the picture, and would come to lie on its other side if it were turned.
-    shrunk = _shrinking((width, height), enough) if enough and format_ == "jpeg" and turn == 1 else 1
+    by = reduction(width, height) if format_ == "jpeg" else 1
     try:
-        if shrunk > 1:
-            drafted = image.draft(None, (max(1, width // shrunk), max(1, height // shrunk)))
-            shrunk = round(width / drafted[1][2]) if drafted else 1
+        if by > 1:
+            wide, drafted = image.width, image.draft(None, (max(1, image.width // by), max(1, image.height // by)))
+            by = round(wide / drafted[1][2]) if drafted else 1  # less than was asked for, where a side is short
         image.load()
         shown = _flat(image)
         if turn > 1 and format_ != "tiff":
             shown = shown.transpose(TURNS[turn])
     except Exception as error:  # as above: a fault of the bytes is a value
         return Picture(data, format_, width, height, frames, turn, reason=_say("pixels", error))
-    if shrunk == 1:
+    if by == 1:
         width, height = shown.size
     profile = image.info.get("icc_profile")
     kept = profile if isinstance(profile, bytes) and profile else None
-    return Picture(data, format_, width, height, frames, turn, pixels=shown, shrunk=shrunk, profile=kept)
-
-
-def _shrinking(size: tuple[int, int], enough: Sides) -> int:
-    """How many times smaller a JPEG may be decoded and still have sides that are enough: 1, 2, 4 or 8."""
-    spare = min(min(size) / max(enough[0], 1), max(size) / max(enough[1], 1))
-    return 1 << min(max(int(math.log2(spare)), 0), 3)
+    return Picture(data, format_, width, height, frames, turn, pixels=shown, reduced=by, profile=kept)
 
 
 def _say(part: str, error: Exception) -> str:

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines import arguments, verbs
+from pipelines import arguments, label_verbs, verbs
 from pipelines.arguments import Arguments
 from pipelines.given import Given, running
 from schemas.errors import TuwenError
@@ -39,7 +39,7 @@ def run(line: Arguments) -> int:
         if arguments.is_list_run(words):
             words, given = _with_img2dataset(words, line.beam)
         with running(given):
-            code = int(verbs.app(words, standalone_mode=False) or 0)
+            code = int(label_verbs.app(words, standalone_mode=False) or 0)
         return code if code != _STOPPED else _interrupted()
     except _USAGE as error:
         command = error.ctx.command_path if error.ctx else "tuwen"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +30,7 @@ def crawl(options: CrawlOptions, **changes: Any) -> dict[str, int]:
     """
     settings, source = replace(options.settings(), **changes), chosen(options)
     corpus = _local(options.out, settings)
+    gc.freeze()  # what is imported stays: to look at it again and again would take a tenth of the time
     counts = _crawled(partial(source, Path(corpus.root)), corpus, settings, options)
     print(f"crawl: {summary(counts)}")
     if not any(counts.get(f"{kind}/ok") for kind in ("page", "image", "list")):

@@ -13,17 +13,19 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from schemas import files as local
 from schemas.errors import Damaged, WorkFailed
 
+if TYPE_CHECKING:
+    from apache_beam.io.filesystems import FileSystems
+
 _MADE_FROM = b"tuwen.made_from"
+_AS_IT_LIES = "uncompressed"  # Beam's CompressionTypes.UNCOMPRESSED
 _BLOCK = 1 << 20  # bytes that are hashed at once
 
 
@@ -32,14 +34,21 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+def _beam() -> type[FileSystems]:
+    """Beam's filesystems, for what is remote: importing Beam takes a second, which a crawl into a folder spares."""
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems
+
+
 def join(base: str, *parts: str) -> str:
     """Join path parts on any filesystem."""
-    return str(FileSystems.join(base, *parts)) if is_remote(base) else str(Path(base, *parts))
+    return str(_beam().join(base, *parts)) if is_remote(base) else str(Path(base, *parts))
 
 
 def exists(path: str) -> bool:
     """Whether there is a file or folder of this name."""
-    return bool(FileSystems.exists(path)) if is_remote(path) else Path(path).exists()
+    return bool(_beam().exists(path)) if is_remote(path) else Path(path).exists()
 
 
 def listing(folder: str, suffix: str = "") -> list[str]:
@@ -49,7 +58,7 @@ def listing(folder: str, suffix: str = "") -> list[str]:
         names = [entry.name for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
     else:
         prefix = folder.rstrip("/") + "/"
-        matched = FileSystems.match([prefix + "*"])[0].metadata_list
+        matched = _beam().match([prefix + "*"])[0].metadata_list
         names = [entry.path[len(prefix) :] for entry in matched if "/" not in entry.path[len(prefix) :]]
     return sorted(name for name in names if name.endswith(suffix) and not name.startswith("."))
 
@@ -61,7 +70,7 @@ def tree(folder: str) -> list[str]:
         found = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
     else:
         prefix = folder.rstrip("/") + "/"
-        found = [entry.path[len(prefix) :] for entry in FileSystems.match([prefix + "**"])[0].metadata_list]
+        found = [entry.path[len(prefix) :] for entry in _beam().match([prefix + "**"])[0].metadata_list]
     return sorted(path for path in found if not path.rsplit("/", 1)[-1].startswith("."))
 
 
@@ -69,14 +78,14 @@ def size(path: str) -> int:
     """The length of a file in bytes."""
     if not is_remote(path):
         return Path(path).stat().st_size
-    return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
+    return int(_beam().match([path])[0].metadata_list[0].size_in_bytes)
 
 
 def open_read(path: str) -> BinaryIO:
     """Open a file for reading bytes, seekable, as it lies: nothing is decompressed."""
     if not is_remote(path):
         return Path(path).open("rb")
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return _beam().open(path, compression_type=_AS_IT_LIES)
 
 
 def read_bytes(path: str) -> bytes:
@@ -100,7 +109,7 @@ def whole(path: str) -> Iterator[BinaryIO]:
             return
         buffer = io.BytesIO()
         yield buffer
-        with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as out:
+        with _beam().create(path, compression_type=_AS_IT_LIES) as out:
             out.write(buffer.getbuffer())
     except OSError as error:
         why = error.strerror or str(error)
@@ -191,4 +200,4 @@ def remove(paths: Iterable[str]) -> None:
     """Delete files; those that are gone already do not matter."""
     for path in paths:
         if exists(path):
-            FileSystems.delete([path])
+            _beam().delete([path])

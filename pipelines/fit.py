@@ -13,8 +13,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from filters.picture import TURNS, Picture, Sides, decode
-from pipelines.resize import AREA, LANCZOS, MODES, enough, resized, suits
+from filters.picture import TURNS, Picture, Reduction, decode_reduced
+from pipelines.resize import AREA, LANCZOS, MODES, reduction, resized, suits
 from pipelines.strip import strip
 from schemas.errors import BadInput
 
@@ -70,10 +70,10 @@ class Fit:
                 + (", the compression" if self.encode_format == "png" else "")
             )
 
-    def enough(self) -> Sides | None:
-        """The sides that a picture may be decoded to; None for all it has."""
+    def reduction(self, blurred: bool) -> Reduction:
+        """By what a JPEG may be reduced when it is decoded; not at all where parts of it are to be blurred."""
         area = INTERPOLATIONS[self.downscale_interpolation.lower()] is AREA
-        return enough(self.image_size, self.resize_mode) if area else None
+        return reduction(self.image_size if area and not blurred else None, self.resize_mode)
 
     def options(self) -> dict[str, str]:
         """What decides the bytes, in words."""
@@ -99,7 +99,7 @@ def fitted(data: bytes, fit: Fit, boxes: Sequence[Box] | None = None) -> Fitted:
     """Make a picture fit; `boxes` are the parts to blur. Never raises for what the bytes are."""
     if fit.disable_all_reencoding:
         return Fitted(strip(data) or data)
-    shown = decode(data, None if boxes else fit.enough())
+    shown = decode_reduced(data, fit.reduction(bool(boxes)))
     if shown.pixels is None:
         return Fitted(error="Image decoding error")
     width, height = shown.width, shown.height
@@ -125,7 +125,7 @@ def _made(shown: Picture, fit: Fit, boxes: Sequence[Box] | None) -> Fitted:
         fit.resize_only_if_bigger,
         down=INTERPOLATIONS[fit.downscale_interpolation.lower()],
         up=INTERPOLATIONS[fit.upscale_interpolation.lower()],
-        extent=shown.extent,
+        part=shown.part(),
     )
     kept = strip(shown.data) if fit.skip_reencode and image is shown.pixels and _as_wanted(shown, fit) else None
     return Fitted(kept or _encoded(image, shown.profile, fit), *image.size, shown.width, shown.height)

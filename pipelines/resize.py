@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from filters.picture import TURNS, Sides, decode, sniff
+from filters.picture import TURNS, Box, Reduction, decode_reduced, sniff
 from pipelines.strip import strip
 from schemas.errors import BadInput
 
@@ -120,23 +120,24 @@ def resized(
     *,
     down: Image.Resampling = AREA,
     up: Image.Resampling = LANCZOS,
-    extent: tuple[float, float] | None = None,
+    part: Box | None = None,
 ) -> Image.Image:
     """An image resized as img2dataset does; `size` in pixels. It is the same object where nothing is to be done.
 
-    `extent` is how far the picture reaches in the image, where that is not to its end (`Picture.extent`).
+    `part` is where the picture lies in the image, where that is not from end to end (`Picture.part`).
     keep_ratio: the shorter side becomes `size`; keep_ratio_largest: the longer side does; center_crop: as keep_ratio,
     then the middle square; border: as keep_ratio_largest, then white around it to a square; no: as it is.
     """
     if mode == "no":
         return image
-    extent = extent or image.size
+    box = part or (0.0, 0.0, *image.size)
+    extent = box[2] - box[0], box[3] - box[1]
     side = min(extent) if mode in _BY_SHORTER else max(extent)
     if only_if_bigger and side <= size:
         return image
     if side != size:
         width, height = (max(1, round(length * size / side)) for length in extent)
-        image = image.resize((width, height), down if side > size else up, box=(0, 0, *extent))
+        image = image.resize((width, height), down if side > size else up, box=box)
     left, top = (image.width - size) // 2, (image.height - size) // 2
     if mode == "center_crop":
         return image.crop((left, top, left + size, top + size))
@@ -147,23 +148,28 @@ def resized(
     return image
 
 
-def enough(size: int, mode: str) -> Sides | None:
-    """The sides that a picture may be decoded to before it is made `size` pixels by `AREA`; None for all it has.
+def reduction(size: int | None, mode: str) -> Reduction:
+    """By what a JPEG may be reduced before it is made `size` pixels by `AREA`; not at all without a size.
 
-    >>> enough(256, "border")
-    (0, 512)
+    >>> reduction(256, "border")(1024, 768), reduction(256, "keep_ratio")(1024, 768), reduction(256, "no")(1024, 768)
+    (2, 1, 1)
     """
-    if mode == "no":
-        return None
-    return (_SPARE * size, 0) if mode in _BY_SHORTER else (0, _SPARE * size)
+
+    def by(width: int, height: int) -> int:
+        if size is None or mode == "no":
+            return 1
+        side = min(width, height) if mode in _BY_SHORTER else max(width, height)
+        return next((by for by in (8, 4, 2) if side >= by * _SPARE * size), 1)
+
+    return by
 
 
 def _resized(data: bytes, packing: Packing) -> Packed:
-    shown = decode(data, enough(packing.image_size, packing.resize_mode) if packing.image_size else None)
+    shown = decode_reduced(data, reduction(packing.image_size, packing.resize_mode))
     if shown.pixels is None:
         return Packed(b"", 0, 0, error=shown.reason)
     size = packing.image_size or max(shown.pixels.size)
-    image = resized(shown.pixels, size, packing.resize_mode, packing.resize_only_if_bigger, extent=shown.extent)
+    image = resized(shown.pixels, size, packing.resize_mode, packing.resize_only_if_bigger, part=shown.part())
     return _saved(image, "jpeg", "resize", quality=packing.encode_quality, icc_profile=shown.profile)
 
 

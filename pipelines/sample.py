@@ -16,7 +16,7 @@ from pipelines.originals import read_picture
 from pipelines.resize import ENDING, Packed, Packing, picture
 from pipelines.tars import Hashed, Writer
 from schemas.errors import BadInput
-from schemas.samples import SAMPLES
+from schemas.samples import samples as columns
 
 Row = dict[str, Any]
 
@@ -32,6 +32,7 @@ class Shards:
     packing: Packing
     clock: tuple[float, float]  # when the crawl's first and last fetch began, in seconds since 1970
     sealed: dict[str, str]  # the digests of a release that is out already; empty for a new one
+    models: tuple[str, ...] = ()  # whose scores every pair has
 
     def path(self, name: str, ending: str) -> str:
         """A file of one shard: path("weak/00042", ".tar")."""
@@ -85,7 +86,7 @@ def write_shard(name: str, rows: Iterable[Row | None], shards: Shards) -> None:
         file.write(stats)
     files.write_table(
         shards.path(name, ".parquet"),
-        pa.Table.from_pylist(samples, SAMPLES),
+        pa.Table.from_pylist(samples, columns(shards.models)),
         made_from,
         samples=str(sum(sample["status"] == "success" for sample in samples)),
         tar_bytes=str(hashed.bytes),
@@ -118,7 +119,7 @@ def _add(tar: Writer, row: Row, shards: Shards) -> Row:
         "uid": row["key"],
         "reencoded": packed.reencoded,
     }
-    sample |= {name: row[name] for name in SAMPLES.names if name in row}
+    sample |= {name: row[name] for name in columns(shards.models).names if name in row}
     if packed.error:
         return {**sample, "tar_offset": -1}
     members = {ENDING: packed.data, "txt": row["text"].encode(), "json": sample_json(sample)}
@@ -135,7 +136,7 @@ def _pack(row: Row, shards: Shards) -> Packed:
 
 def sample_json(sample: Row) -> bytes:
     """The sample's JSON member: its row of the Parquet but for its place in the tar; NaN, which JSON lacks, is null."""
-    plain = {name: _number(sample[name]) for name in SAMPLES.names if name != "tar_offset"}
+    plain = {name: _number(value) for name, value in sample.items() if name != "tar_offset"}
     return json.dumps(plain, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
 
 

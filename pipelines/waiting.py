@@ -10,7 +10,7 @@ from crawlers import status
 from crawlers.late import Wait
 from crawlers.urls import origin
 from pipelines.progress import Bar
-from pipelines.row_shard import message
+from pipelines.reasons import message
 
 _LOOK = 0.5  # seconds between two looks: a line comes before anybody wonders
 

@@ -38,7 +38,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 RUN = ("run", "--seeds", "http://a.example/", "--out", "{none}", "--recipe", "demo")
 BAD = [
-    (("judge", "{corpus}", "--recipe", "nobody"), "packaged are: demo"),
+    (("judge", "{corpus}", "--recipe", "nobody"), "packaged are: danqing, demo"),
     (("judge", "{corpus}", "--recipe", "{bad}"), "did you mean image_width?"),
     (("judge", "{corpus}", "--recipe", "demo", "--bogus"), "--bogus"),
     (("judge", "{corpus}"), "--recipe"),

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
-from filters.picture import TURNS, decode
-from pipelines.resize import Packing, enough, picture, resized
+from filters.picture import TURNS, decode, decode_reduced
+from pipelines.resize import Packing, picture, reduction, resized
 from schemas.errors import BadInput
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -185,13 +185,14 @@ def test_any_size_fits_its_mode(width: int, height: int, size: int, mode: str) -
 
 @pytest.mark.parametrize("mode", ["border", "keep_ratio", "keep_ratio_largest", "center_crop"])
 @pytest.mark.parametrize("size", [(640, 480), (641, 483), (479, 1003), (655, 261)])
-def test_a_jpeg_decoded_in_part_looks_as_if_decoded_whole(size: tuple[int, int], mode: str) -> None:
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_jpeg_decoded_in_part_looks_as_if_decoded_whole(size: tuple[int, int], orientation: int, mode: str) -> None:
     """A chessboard shows a shift by a part of a pixel: where the last block is taken for whole, 4 to 17 dB are lost."""
     board = Image.new("L", size)
     for left, top in itertools.product(range(0, size[0], 16), range(0, size[1], 16)):
         board.paste(255 * ((left + top) // 16 % 2), (left, top, left + 16, top + 16))
-    data = saved(board.convert("RGB"), "jpeg")
-    assert decode(data, enough(64, mode)).shrunk > 1
+    data = saved(board.convert("RGB"), "jpeg", exif=turned(orientation))
+    assert decode_reduced(data, reduction(64, mode)).reduced > 1
     whole = decode(data).pixels
     assert whole is not None
     packing = Packing(image_size=64, resize_mode=mode)
