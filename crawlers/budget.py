@@ -51,7 +51,8 @@ class Budget:
         settings, taken = self._settings, self._taken[kind]
         crawl_wide = {UrlKind.PAGE: settings.max_pages, UrlKind.IMAGE: settings.max_images}.get(kind)
         if crawl_wide is not None and taken >= crawl_wide:
-            return Left(Outcome.BUDGET, f"--max-{kind}s {crawl_wide} of the crawl are used up")
+            whose = "the crawl" if settings.partition.of == 1 else f"{settings.partition.name}, its share,"
+            return Left(Outcome.BUDGET, f"--max-{kind}s: {crawl_wide} of {whose} are used up")
         rules = self._sites.rules(site)
         if rules is None or kind is UrlKind.IMAGE:
             return None

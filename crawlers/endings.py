@@ -164,7 +164,7 @@ class Endings:
         """Whether an answer names a licence that is not known yet; then its URL waits until that has been read."""
         if not licences or not self._wishes.name_licences(answered.fetched.url, licences, self._clock()):
             return False
-        self._frontier.again(answered.job)
+        self._frontier.postpone(answered.job)
         return True
 
     def _add_page(self, linked: str, job: Job, depth: int) -> None:

@@ -257,7 +257,7 @@ class Frontier:
         )
         self._hosts.wake(host)
 
-    def again(self, job: Job) -> None:
+    def postpone(self, job: Job) -> None:
         """Put a URL at the end of its queue for a reason of ours, which is no attempt of its."""
         self._db.execute("UPDATE urls SET turn = (SELECT max(id) + 1 FROM urls) WHERE id = ?", (job.id,))
 

@@ -26,7 +26,7 @@ class Settings:
 
     allow_addresses: tuple[Allowed, ...] = ()  # besides the public ones on ports 80 and 443
     partition: Partition = WHOLE  # which registrable domains are this process's
-    max_pages: int | None = None  # over all sites and rounds; None: each site's own limit alone
+    max_pages: int | None = None  # of this partition, over all sites and rounds; None: each site's own limit alone
     max_images: int | None = None
     max_bytes: int | None = None  # as they come from one host, in a round
     max_seconds: float | None = None  # that one host holds the crawl in a round: its answers and the pauses between

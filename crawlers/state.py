@@ -50,6 +50,9 @@ CREATE INDEX urls_left ON urls (kind, site, host) WHERE outcome = 'budget';
 CREATE TABLE asked (
     url TEXT PRIMARY KEY, asked REAL NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL,
     attempts INTEGER NOT NULL, round INTEGER NOT NULL, html INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE late (
+    url TEXT PRIMARY KEY, outcome TEXT NOT NULL, status INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    next_try REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE licences (origin TEXT, url TEXT, PRIMARY KEY (origin, url)) WITHOUT ROWID;
 CREATE TABLE counts (kind TEXT, outcome TEXT, number INTEGER NOT NULL, PRIMARY KEY (kind, outcome)) WITHOUT ROWID;
 CREATE TABLE beats (at REAL PRIMARY KEY, seconds REAL NOT NULL, answers INTEGER NOT NULL, bytes INTEGER NOT NULL);
@@ -74,7 +77,7 @@ CREATE TABLE payloads (
 CREATE TABLE parts (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 """
-_VERSION = 5  # of the tables above
+_VERSION = 6  # of the tables above
 _BEATS_KEPT = 300.0  # seconds of rates
 _CACHE = 64 * 1024  # KiB of the database in memory: the pages that a million URLs keep warm
 _LATER = 2_000  # rows of one statement that wait for the checkpoint: some MB; a page may give many more than a picture

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from filters.models.interface import Pixels, Preprocessing
-from filters.picture import Picture, decode_reduced
+from filters.picture import Box, Picture, decode_reduced
 
 FINER = 2
 """How much finer than the target a JPEG is decoded at least, by its sides. On the photographs of the demo twice is at
@@ -37,8 +37,7 @@ def prepare(data: bytes, how: Preprocessing, shown: Picture | None = None) -> Pi
     if picture.pixels is None:
         return None
     fit = _fit(picture.width, picture.height, how)
-    part = _part(picture, picture.pixels.size, fit.box)
-    resized = picture.pixels.resize(fit.size, _FILTERS[how.interpolation], box=part, reducing_gap=_GAP)
+    resized = picture.pixels.resize(fit.size, _FILTERS[how.interpolation], box=picture.part(fit.box), reducing_gap=_GAP)
     if resized.mode != "RGB":
         resized = resized.convert("RGB")
     if fit.size == (how.size, how.size):
@@ -46,10 +45,6 @@ def prepare(data: bytes, how: Preprocessing, shown: Picture | None = None) -> Pi
     square = Image.new("RGB", (how.size, how.size), (how.fill,) * 3)
     square.paste(resized, ((how.size - resized.width) // 2, (how.size - resized.height) // 2))
     return np.asarray(square)
-
-
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -74,24 +69,6 @@ def _fit(width: int, height: int, how: Preprocessing) -> _Fit:
     left, top = round((wide - how.size) / 2), round((high - how.size) / 2)
     across, down = width / wide, height / high
     return _Fit((left * across, top * down, (left + how.size) * across, (top + how.size) * down), (how.size, how.size))
-
-
-_MIRRORED = ((2, 3, 6, 7), (3, 4, 7, 8))
-"""The EXIF orientations that show the right side of the file on the left, and those that show its bottom on top."""
-
-
-def _part(picture: Picture, pixels: tuple[int, int], box: Box) -> Box:
-    """A box of the picture in the pixels that it was reduced to."""
-    by = picture.reduced
-    # A side that is no multiple of the reduction ends in a part of a pixel, which turning brings to the other end.
-    margins = [
-        (end - side / by) * (picture.orientation in mirrored)
-        for end, side, mirrored in zip(pixels, (picture.width, picture.height), _MIRRORED, strict=True)
-    ]
-    left, top, right, bottom = (
-        min(at / by + margin, end) for at, margin, end in zip(box, margins * 2, pixels * 2, strict=True)
-    )
-    return left, top, right, bottom
 
 
 def _reduction(size: tuple[int, ...], how: Preprocessing) -> int:

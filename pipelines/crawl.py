@@ -17,6 +17,7 @@ from pipelines.crawl_options import CrawlOptions
 from pipelines.partitions import Crawl, crawl_all
 from pipelines.progress import progress, summary
 from pipelines.sources import chosen
+from pipelines.waiting import Told
 from schemas.errors import BadInput
 
 
@@ -44,10 +45,12 @@ def _crawled(source: Crawl, corpus: Corpus, settings: Settings, options: CrawlOp
     """Crawl in this process, or in one for each partition, with a bar."""
     if options.partitions > 1:
         return crawl_all(source, Path(corpus.root), settings, options.partitions, again=options.again)
+    told = Told(Path(corpus.root))
     with progress("crawl") as bar:
 
         def show(counts: Mapping[str, int]) -> None:
             bar.update(sum(counts.values()), counts)
+            told.tell(bar)
 
         return source(settings, show, again=options.again)
 

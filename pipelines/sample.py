@@ -41,7 +41,7 @@ class Shards:
     def made_from(self, rows: list[Row]) -> str:
         """The digest of all that decides a shard's bytes: its rows in order, the packing and the clock."""
         kept = [{name: value for name, value in row.items() if name not in PLACE} for row in rows]
-        return files.digest("pack 1", json.dumps([self.packing.options(), self.clock]), *map(canonical, kept))
+        return files.digest("pack 2", json.dumps([self.packing.options(), self.clock]), *map(canonical, kept))
 
     def is_current(self, name: str, made_from: str) -> bool:
         """Whether a shard is there, whole, and made from this. The Parquet is written last and vouches for the rest."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pipelines import together
 from pipelines.crawl_options import CrawlOptions
-from pipelines.signature import takes
+from pipelines.given import given
+from pipelines.signature import takes, written
+from schemas.errors import BadInput
 
 app = typer.Typer(
     name="tuwen",
@@ -40,21 +42,10 @@ ScoreOf = Annotated[str, typer.Option("--model", help="whose score match_score i
 Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a command line says beside what typer reads: Beam's own words, and what img2dataset's flags ask for."""
-
-    beam: tuple[str, ...] = ()
-    listed: Any = None
-
-
-given = Given()  # a process has one command line; `pipelines.cli` puts it here
-
-
 def _engine(name: str, workers: int) -> Any:
     from pipelines.engine import Engine, check
 
-    engine = Engine(name, workers, given.beam)
+    engine = Engine(name, workers, given().beam)
     check(engine)  # a mistyped word ends a command that has nothing to do, too
     return engine
 
@@ -67,6 +58,7 @@ def _engine(name: str, workers: int) -> Any:
 @takes(CrawlOptions)
 def crawl(
     options: CrawlOptions,
+    line: typer.Context,
     status: Annotated[str, typer.Option(help="show how far a crawl has come", metavar="CORPUS")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="with --status: print JSON instead of a table")] = False,
     explain: Annotated[
@@ -74,6 +66,10 @@ def crawl(
     ] = "",
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
+    together.check(written(line))
+    listed = given().listed
+    if not (listed and listed.samples):
+        _no_beam("a crawl")
     if status:
         from pipelines import status as shown
 
@@ -86,7 +82,7 @@ def crawl(
         from pipelines.img2dataset import ListRun
         from pipelines.list_run import list_run
 
-        list_run(options, given.listed or ListRun(), given.beam)
+        list_run(options, listed or ListRun(), given().beam)
     else:
         from pipelines.crawl import crawl as verb
 
@@ -216,6 +212,7 @@ def release(
 @takes(CrawlOptions)
 def run(
     options: CrawlOptions,
+    line: typer.Context,
     recipe: Recipe,
     version: Version = "1.0.0",
     image_size: ImageSize = None,
@@ -238,6 +235,7 @@ def run(
     from schemas.recipe import load
 
     # A mistake in any of these shows before the crawl, which may take days.
+    together.check(written(line))
     models = chosen(model or [], device, precision)
     score = scores.ahead(load(recipe), described(models), options.out)
     forget()
@@ -286,6 +284,7 @@ def diff(
     """Tell which pairs and shards two releases differ in, and which version that makes."""
     from pipelines import finish
 
+    _no_beam("diff")
     finish.show_diff(old, new, as_json)
 
 
@@ -297,7 +296,14 @@ def report(
     """Print the funnel of a corpus or a release, and write or name the page that shows it."""
     from pipelines import finish
 
+    _no_beam("report")
     finish.show_report(path, recipe)
+
+
+def _no_beam(verb: str) -> None:
+    """Raise BadInput where words for Beam are given to what runs without."""
+    if words := given().beam:
+        raise BadInput(f"{words[0]} after `--`: {verb} runs without Beam; leave it out")
 
 
 @app.command(

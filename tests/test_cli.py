@@ -65,7 +65,7 @@ BAD = [
     ),
     ((*RUN, "--date", "soon"), "--date soon"),
     (
-        ("run", "--seeds", "http://a.example/", "--out", "{none}", "--recipe", "demo", "--resize-mode", "x"),
+        (*RUN, "--image-size", "32", "--resize-mode", "x"),
         "--resize-mode x",
     ),
     (
