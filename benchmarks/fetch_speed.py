@@ -1,4 +1,4 @@
-"""What fetching costs: CPU seconds of the client per 1,000 pictures, ours and img2dataset's on the same list.
+"""What fetching, and resizing, costs: CPU seconds per 1,000 pictures, ours and img2dataset's on the same list.
 
     python -m benchmarks.fetch_speed --img2dataset /path/to/other/venv/bin/python
 
@@ -64,17 +64,25 @@ def cost(command: list[str], environment: dict[str, str], errors: Path) -> Cost:
     return Cost(used.ru_utime + used.ru_stime, time.perf_counter() - begun, used.ru_maxrss * 1024)
 
 
-def ours(urls: list[str], folder: Path, environment: dict[str, str], name: str) -> Cost:
-    """Fetch a list with `tuwen crawl`: robots, consent, log and WARC as ever, only without a pause."""
+def ours(urls: list[str], folder: Path, environment: dict[str, str], name: str, size: int) -> Cost:
+    """Fetch a list with `tuwen crawl`: robots, consent, log and WARC as ever, only without a pause.
+
+    `size` 0 makes a corpus and no more; another writes img2dataset's shards as well, of pictures made that size.
+    """
     listed, corpus = folder / f"{name}.txt", folder / name
     listed.write_text("".join(f"{url}\n" for url in urls))
     command = [sys.executable, "-m", "pipelines.cli", "crawl", "--url-list", str(listed), "--out", str(corpus)]
     command += ["--delay", "0", "--allow-address", "127.0.0.0/8"]
+    shards = folder / f"{name}-shards"
+    if size:
+        command += ["--output-folder", str(shards), "--output-format", "webdataset", "--image-size", str(size)]
     taken = cost(command, environment | {"PYTHONPATH": str(_HERE.parent)}, folder / f"{name}.err")
     log = pq.read_table(corpus / "crawl" / "log", columns=["kind", "outcome"]).to_pylist()
     fetched = sum(row == {"kind": "image", "outcome": "ok"} for row in log)
     if fetched != len(urls):
         raise RuntimeError(f"{name}: {fetched} of {len(urls)} pictures came; see {corpus}")
+    if size:
+        _check(shards, len(urls))
     return taken
 
 
@@ -89,17 +97,21 @@ def theirs(python: str, urls: list[str], folder: Path, environment: dict[str, st
     script = folder / f"{name}.py"
     script.write_text(program)
     taken = cost([python, str(script)], environment | {"NO_ALBUMENTATIONS_UPDATE": "1"}, folder / f"{name}.err")
-    stats = [json.loads(path.read_text()) for path in out.glob("*_stats.json")]
-    fetched = sum(one["successes"] for one in stats)
-    if fetched != len(urls):
-        raise RuntimeError(f"{name}: {fetched} of {len(urls)} pictures came; see {out}")
+    _check(out, len(urls))
     return taken
+
+
+def _check(shards: Path, count: int) -> None:
+    """Raise RuntimeError unless so many pictures are in the shards."""
+    written = sum(json.loads(path.read_text())["successes"] for path in shards.glob("*_stats.json"))
+    if written != count:
+        raise RuntimeError(f"{shards}: {written} of {count} pictures are there")
 
 
 def line(name: str, run: Cost, start: Cost, count: int) -> str:
     """One row of the table."""
     per_thousand = (run.cpu - start.cpu) / count * 1000
-    return f"{name:32} {per_thousand:10.2f} {run.cpu:8.2f} {start.cpu:8.2f} {run.wall:8.1f} {run.memory / 2**20:8.0f}"
+    return f"{name:36} {per_thousand:10.2f} {run.cpu:8.2f} {start.cpu:8.2f} {run.wall:8.1f} {run.memory / 2**20:8.0f}"
 
 
 def main() -> None:
@@ -110,12 +122,12 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=100)
     parser.add_argument("--bytes", type=int, default=120_000)
     parser.add_argument("--schemes", nargs="+", default=["https", "http"], choices=["https", "http"])
-    parser.add_argument("--sizes", type=int, nargs="*", default=[0, 256], help="img2dataset resizes to; 0: as it came")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[0, 256], help="what to resize to; 0: as it came")
     options = parser.parse_args()
     print(
         f"{options.count} pictures of {options.bytes} bytes from {options.hosts} hosts, Python {sys.version.split()[0]}"
     )
-    print(f"{'':32} {'CPU s/1000':>10} {'CPU s':>8} {'start':>8} {'wall s':>8} {'RSS MiB':>8}")
+    print(f"{'':36} {'CPU s/1000':>10} {'CPU s':>8} {'start':>8} {'wall s':>8} {'RSS MiB':>8}")
     for scheme in options.schemes:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -123,14 +135,22 @@ def main() -> None:
             environment = {**os.environ, "OMP_NUM_THREADS": "1"} | ({"SSL_CERT_FILE": str(pem)} if pem else {})
             with serving(options.hosts, options.bytes, pem) as origins:
                 urls = [f"{origins[number % len(origins)]}/{number}.jpg" for number in range(options.count)]
-                starts = [ours(urls[:1], folder, environment, f"ours-start-{turn}") for turn in range(_STARTS)]
-                start = min(starts, key=lambda one: one.cpu)
-                print(line(f"tuwen crawl, {scheme}", ours(urls, folder, environment, "ours"), start, len(urls)))
-                for size in options.sizes if options.img2dataset else ():
-                    python, what = options.img2dataset, f"resized to {size}" if size else "originals"
-                    start = theirs(python, urls[:1], folder, environment, f"theirs-start-{size}", size)
-                    run = theirs(python, urls, folder, environment, f"theirs-{size}", size)
-                    print(line(f"img2dataset, {what}, {scheme}", run, start, len(urls)))
+                for size in options.sizes:
+                    what = f"{f'resized to {size}' if size else 'originals'}, {scheme}"
+                    starts = [ours(urls[:1], folder, environment, f"o{size}-{turn}", size) for turn in range(_STARTS)]
+                    run = ours(urls, folder, environment, f"o{size}", size)
+                    print(line(f"tuwen crawl, {what}", run, _least(starts), len(urls)), flush=True)
+                    if python := options.img2dataset:
+                        starts = [
+                            theirs(python, urls[:1], folder, environment, f"t{size}-{turn}", size)
+                            for turn in range(_STARTS)
+                        ]
+                        run = theirs(python, urls, folder, environment, f"t{size}", size)
+                        print(line(f"img2dataset, {what}", run, _least(starts), len(urls)), flush=True)
+
+
+def _least(runs: list[Cost]) -> Cost:
+    return min(runs, key=lambda one: one.cpu)
 
 
 if __name__ == "__main__":

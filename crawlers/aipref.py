@@ -56,6 +56,8 @@ def robots_signal(lines: Iterable[Line], url: str, source: str) -> Consent:
 
 def _ruled(name: str, lines: Iterable[Line], url: str, source: str, refusal: Callable[[str], str]) -> Consent:
     rules = [_rule(value) for field, value in lines if field == name]
+    if not rules:
+        return Consent(name)
     lengths = [(covers(path, url), preference) for path, preference in rules]
     longest = max((length for length, _ in lengths), default=-1)
     said = tuple(preference[:LONGEST] for length, preference in lengths if length == longest >= 0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from crawlers import media, pace
 from crawlers.fetch import Fetched
+from crawlers.late import Late
 from crawlers.recent import Recent
 from crawlers.records import warc_date
 from crawlers.robots import Robots, Ruling, ruling
@@ -71,7 +72,7 @@ class Rules(Answer):
         if self.ruling is Ruling.CLOSED:
             own = (Outcome.BLOCKED_ADDRESS, Outcome.DNS)  # these say more than that the rules could not be read
             return self.outcome if self.outcome in own else Outcome.ROBOTS_UNREACHABLE
-        if not self.robots.allows(url, settings.agent) or self.too_slow(settings):
+        if not self._allows(url, settings.agent) or self.too_slow(settings):
             return Outcome.ROBOTS
         return None
 
@@ -81,7 +82,25 @@ class Rules(Answer):
 
     def delay(self, agent: str) -> float | None:
         """The crawl-delay that is asked of us."""
-        return self.robots.delay(agent)
+        if agent not in self._delays:
+            self._delays[agent] = self.robots.delay(agent)
+        return self._delays[agent]
+
+    def _allows(self, url: str, agent: str) -> bool:
+        """What the rules say of a URL, which is asked before it is fetched and again for its evidence."""
+        key = url, agent
+        if key not in self._last:
+            self._last.clear()
+            self._last[key] = self.robots.allows(url, agent)
+        return self._last[key]
+
+    @cached_property
+    def _delays(self) -> dict[str, float | None]:
+        return {}
+
+    @cached_property
+    def _last(self) -> dict[tuple[str, str], bool]:
+        return {}
 
     def sitemaps(self) -> list[str]:
         """The sitemaps that it names, as written."""
@@ -91,7 +110,7 @@ class Rules(Answer):
         """For the log: what it says of a URL, too, whether or not that counts."""
         closed = self.ruling is Ruling.CLOSED
         slow = not closed and self.too_slow(settings)
-        allowed = not closed and not slow and self.robots.allows(url, settings.agent)
+        allowed = not closed and not slow and self._allows(url, settings.agent)
         said = self.evidence() | {"says": "yes" if allowed else "no"}
         return said | ({"note": f"crawl-delay {self.delay(settings.agent):g}"} if slow else {})
 
@@ -103,6 +122,7 @@ class Answers:
         self._state = state
         self._db = state.db
         self._settings = settings
+        self._late = Late(state)
         self._recent: Recent[Answer] = Recent(_IN_MEMORY, _HEAVIEST)
 
     def robots(self, url: str, now: float) -> Rules | None:
@@ -136,8 +156,10 @@ class Answers:
         row = self._db.execute("SELECT attempts FROM asked WHERE url = ?", (url,)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def failed(self, url: str) -> None:
-        """Note that an attempt failed, and that there will be another."""
+    def failed(self, url: str, attempts: int, fetched: Fetched, late: float = 0.0) -> None:
+        """Note that an attempt failed, and that there will be another; `late`: when, if that is worth a word."""
+        if late:
+            self._late.wait(url, pace.final_outcome(fetched), fetched.status, attempts, late)
         self._db.execute(
             "INSERT INTO asked VALUES (?, 0, '', 0, 1, -1, 0, x'') ON CONFLICT DO UPDATE"
             " SET attempts = attempts + 1, outcome = ''",
@@ -148,6 +170,7 @@ class Answers:
     def answered(self, url: str, fetched: Fetched, outcome: Outcome, number: int) -> bool:
         """Keep an answer; whether it is the first in crawl round `number`, and so has its row in the log."""
         row = self._db.execute("SELECT round FROM asked WHERE url = ?", (url,)).fetchone()
+        self._late.came(url)
         came = outcome is Outcome.OK
         kind = media.sniff(fetched.body[: media.ENOUGH])  # the header lies about text files
         html = came and kind == "text/html"
@@ -160,7 +183,7 @@ class Answers:
         return row is None or int(row[0]) != number
 
 
-def again(settings: Settings, fetched: Fetched, attempts: int, *, closes: bool) -> float | None:
+def next_try(settings: Settings, fetched: Fetched, attempts: int, *, closes: bool) -> float | None:
     """Seconds until a file is asked for once more after `attempts`; None when this answer is final.
 
     What fails for a passing reason is tried again at the host's pace. Rules that cannot be read close an origin

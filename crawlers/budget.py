@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crawlers.settings import Settings
-from crawlers.sites import Sites
+from crawlers.sites import NO_SITE, Sites
 from crawlers.state import State
 from schemas.outcome import Outcome, UrlKind
 
@@ -51,7 +51,8 @@ class Budget:
         settings, taken = self._settings, self._taken[kind]
         crawl_wide = {UrlKind.PAGE: settings.max_pages, UrlKind.IMAGE: settings.max_images}.get(kind)
         if crawl_wide is not None and taken >= crawl_wide:
-            return Left(Outcome.BUDGET, f"--max-{kind}s {crawl_wide} of the crawl are used up")
+            whose = "the crawl" if settings.partition.of == 1 else f"{settings.partition.name}, its share,"
+            return Left(Outcome.BUDGET, f"--max-{kind}s: {crawl_wide} of {whose} are used up")
         rules = self._sites.rules(site)
         if rules is None or kind is UrlKind.IMAGE:
             return None
@@ -85,4 +86,7 @@ class Budget:
 
     def spend(self, site: int, wire: int, seconds: float) -> None:
         """Count what an answer cost its site."""
-        self._db.execute("UPDATE sites SET bytes = bytes + ?, spent = spent + ? WHERE id = ?", (wire, seconds, site))
+        if site != NO_SITE:
+            self._db.execute(
+                "UPDATE sites SET bytes = bytes + ?, spent = spent + ? WHERE id = ?", (wire, seconds, site)
+            )

@@ -48,9 +48,7 @@ def from_click_log(
     call. What it returns, reports and raises is as for `crawlers.crawl.crawl`; besides, BadInput for a file or a number
     that cannot be read: the rows before it count, and the call after it is mended goes on there.
     """
-    path = Path(click_log)
-    if not path.is_file():
-        raise BadInput(f"--click-log {path}: no such file")
+    path = check_click_log(click_log)
     with opened(corpus, settings) as (frontier, store, state):
         file = Taken.load(state, str(path.resolve()))
         begun = file.records
@@ -76,6 +74,15 @@ def from_click_log(
             file.save(state)
         rounds([], frontier, store, state, settings, report, again=again)
         return frontier.counts()
+
+
+def check_click_log(click_log: str | Path) -> Path:
+    """The file of a click log. Raises BadInput where it cannot be read from its first row on."""
+    path = Path(click_log)
+    if not path.is_file():
+        raise BadInput(f"--click-log {path}: no such file")
+    next(rows(path), None)
+    return path
 
 
 def rows(path: Path) -> Iterator[Shown]:

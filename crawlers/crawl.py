@@ -19,6 +19,7 @@ from crawlers.searches import Searches
 from crawlers.settings import Settings
 from crawlers.state import State, check_partitions
 from crawlers.store import Store
+from crawlers.under_way import UnderWay
 from crawlers.visit import Visitor
 from crawlers.wishes import Wishes
 from schemas.errors import Damaged, WorkFailed
@@ -136,41 +137,34 @@ async def _serve(
     source: Source | None,
 ) -> bool:
     """Keep every ready host busy with one URL, until none waits; whether it was told to stop."""
-    stop = asyncio.Event()
-    tasks: set[asyncio.Task[None]] = set()
-    with _told_to_stop(stop):
-        stopping = asyncio.ensure_future(stop.wait())
+    under_way = UnderWay()
+    with _told_to_stop(under_way.stop):
         try:
             async with Fetcher(settings) as fetcher:
                 wishes, parked, searches = Wishes(state, settings), Parked(state), Searches(state)
                 visitor = Visitor(frontier, wishes, parked, searches, store, fetcher, settings)
                 beat = _Beat(frontier, store, state, visitor, settings, report)
-                while not stop.is_set():
+                while not under_way.stopped:
                     if source is not None and source.wants():
-                        tasks.add(asyncio.ensure_future(source.feed()))
-                    wait = _start(frontier, visitor, tasks, settings)
-                    if not tasks and wait is None:
+                        under_way.start(source.feed())
+                    wait = _start(frontier, visitor, under_way, settings)
+                    if not len(under_way) and wait is None:
                         return False
                     pause = settings.checkpoint_seconds if wait is None else min(wait, settings.checkpoint_seconds)
-                    done, _ = await asyncio.wait({stopping, *tasks}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done - {stopping}:
-                        tasks.discard(task)
-                        task.result()
+                    await under_way.one_ends(pause)
                     beat()
                 return True
         finally:
-            for task in (stopping, *tasks):
-                task.cancel()
-            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+            await under_way.cancel()
 
 
-def _start(frontier: Frontier, visitor: Visitor, tasks: set[asyncio.Task[None]], settings: Settings) -> float | None:
+def _start(frontier: Frontier, visitor: Visitor, under_way: UnderWay, settings: Settings) -> float | None:
     """Start what is ready; seconds until more is, None when nothing waits or no more may be started."""
-    while len(tasks) < settings.hosts:
+    while len(under_way) < settings.hosts:
         job = frontier.next(time.time())
         if job is None or isinstance(job, float):
             return job
-        tasks.add(asyncio.ensure_future(visitor.visit(job)))
+        under_way.start(visitor.visit(job))
     return None
 
 
@@ -207,13 +201,13 @@ class _Beat:
 
 
 @contextlib.contextmanager
-def _told_to_stop(stop: asyncio.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM set the event. Outside the main thread no signal arrives, and none can be caught."""
+def _told_to_stop(stop: Callable[[], None]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM call it. Outside the main thread no signal arrives, and none can be caught."""
     loop = asyncio.get_running_loop()
     caught = []
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(ValueError, RuntimeError):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop)
             caught.append(number)
     try:
         yield

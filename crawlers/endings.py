@@ -93,8 +93,9 @@ class Endings:
         consents = (*answered.before, *self._wishes.of_answer(fetched), *said.consents)
         outcome = Outcome.OPTED_OUT if self._wishes.refused(consents) else Outcome.OK
         place = self.keep(fetched, outcome, IMAGES)
-        picture = replace(answered, job=replace(answered.job, kind=UrlKind.IMAGE))
-        self._end(picture, outcome, place, consents=consents, said=said)
+        if answered.job.kind is not UrlKind.IMAGE:
+            answered = replace(answered, job=replace(answered.job, kind=UrlKind.IMAGE))
+        self._end(answered, outcome, place, consents=consents, said=said)
 
     def sitemap(self, answered: Answered) -> None:
         """A sitemap: the pages, pictures and sitemaps that it names."""
@@ -163,7 +164,7 @@ class Endings:
         """Whether an answer names a licence that is not known yet; then its URL waits until that has been read."""
         if not licences or not self._wishes.name_licences(answered.fetched.url, licences, self._clock()):
             return False
-        self._frontier.again(answered.job)
+        self._frontier.postpone(answered.job)
         return True
 
     def _add_page(self, linked: str, job: Job, depth: int) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from crawlers.consent import Consent, deciding
 
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+
 
 def evidence(
     robots: Mapping[str, Any] | None,
@@ -47,7 +49,7 @@ def evidence(
         "error": error,
         "archive": archive,
     }
-    return json.dumps({name: part for name, part in parts.items() if part}, ensure_ascii=False, sort_keys=True)
+    return _JSON.encode({name: part for name, part in parts.items() if part})
 
 
 def _said(one: Consent) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from crawlers import asking
 from crawlers.asked import Rules
 from crawlers.consent import Consent, deciding
 from crawlers.fetch import Fetcher
+from crawlers.partition import Partition
 from crawlers.robots import robots_url
 from crawlers.settings import Settings
-from crawlers.state import State
+from crawlers.state import State, partitions_of
 from crawlers.urls import fetchable, host_queue
 from crawlers.wishes import Wishes
 from schemas.errors import BadInput
@@ -60,7 +61,7 @@ def explain(
         state = State(Path(folder) / "state.sqlite")
         state.open()
         try:
-            return asyncio.run(_explain(found, settings, state, _Known(corpus), clock))
+            return asyncio.run(_explain(found, settings, state, _Known(corpus, found), clock))
         finally:
             state.close()
 
@@ -68,12 +69,16 @@ def explain(
 class _Known:
     """What a crawl was answered before: read, never written, and no lock is taken, so that it may be running."""
 
-    def __init__(self, corpus: Path | None) -> None:
-        self._path = None if corpus is None else (corpus / "crawl" / "state" / "part-00.sqlite").resolve()
+    def __init__(self, corpus: Path | None, url: str) -> None:
+        """The answers of the partition that asks the URL's host."""
+        states = [] if corpus is None else sorted((corpus / "crawl" / "state").glob("part-*.sqlite"))
+        of = max((partitions_of(path) for path in states), default=0)
+        name = f"part-{Partition(0, of).at(host_queue(url)):02}.sqlite" if of else ""
+        self._path = next((path.resolve() for path in states if path.name == name), None)
 
     def give(self, url: str, state: State) -> None:
         """Copy the answer for a file, where there is one."""
-        if self._path is None or not self._path.exists():
+        if self._path is None:
             return
         try:
             with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)) as db:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from crawlers import coding
 from crawlers.http1 import Headers
@@ -33,11 +34,19 @@ class Fetched:
 
     def header(self, name: str) -> str:
         """The first header of that name; '' without."""
-        return next((value for key, value in self.headers if key.lower() == name), "")
+        return next(iter(self._values.get(name, ())), "")
 
     def header_values(self, name: str) -> list[str]:
         """Every header of that name."""
-        return [value for key, value in self.headers if key.lower() == name]
+        return self._values.get(name, [])
+
+    @cached_property
+    def _values(self) -> dict[str, list[str]]:
+        """The headers by their names in lower case: some twenty are looked for, of which most are not there."""
+        values: dict[str, list[str]] = {}
+        for key, value in self.headers:
+            values.setdefault(key.lower(), []).append(value)
+        return values
 
 
 @dataclass(frozen=True)

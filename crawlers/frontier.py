@@ -194,16 +194,19 @@ class Frontier:
             number, ready_at, strikes, address, left, left_status, wire, spent = host
             if ready_at > now:
                 return float(ready_at) - now
+            if not self._hosts.has_room(number, address):
+                continue
             row = self._db.execute(
                 "SELECT id, url, coalesce(target, url), kind, site, depth, host, attempts, redirects, taken, held"
                 " FROM urls WHERE host = ? AND outcome IS NULL ORDER BY turn, id LIMIT 1",
                 (number,),
             ).fetchone()
             if row is None:
-                self._hosts.rest(number)
-            elif self._hosts.call(number, address):
-                why = gave_up(left, left_status) if left else self._budget.of_host(wire, spent)
-                return Job.of(row, strikes, address, why)
+                self._hosts.rest(number, address)
+                continue
+            self._hosts.call(number, address)
+            why = gave_up(left, left_status) if left else self._budget.of_host(wire, spent)
+            return Job.of(row, strikes, address, why)
         return None
 
     def settle(self, job: Job, address: str, now: float) -> bool:
@@ -254,7 +257,7 @@ class Frontier:
         )
         self._hosts.wake(host)
 
-    def again(self, job: Job) -> None:
+    def postpone(self, job: Job) -> None:
         """Put a URL at the end of its queue for a reason of ours, which is no attempt of its."""
         self._db.execute("UPDATE urls SET turn = (SELECT max(id) + 1 FROM urls) WHERE id = ?", (job.id,))
 
@@ -280,8 +283,9 @@ class Frontier:
 
     def take(self, job: Job) -> Job:
         """Count a URL in its budget, once."""
-        if not job.taken:
-            self._budget.take(job.id, job.kind, job.site)
+        if job.taken:
+            return job
+        self._budget.take(job.id, job.kind, job.site)
         return replace(job, taken=True)
 
     def count(self, kind: str, outcome: Outcome, number: int = 1) -> None:

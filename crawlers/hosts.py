@@ -7,7 +7,7 @@ address has no room).
 from __future__ import annotations
 
 import sqlite3
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any
 
 from crawlers.fetch import Fetched
@@ -32,6 +32,8 @@ class Hosts:
         self._partition = partition
         self._addresses = addresses
         self._at: dict[int, str] = {}  # where each busy host is
+        self._parked: Counter[str] = Counter()  # hosts at each address that has no room for them
+        self._awake: set[int] = set()  # some of the hosts that are not idle
         self._numbers: OrderedDict[str, int] = OrderedDict()
         self._db.execute("UPDATE hosts SET state = ? WHERE state IN (?, ?)", (WAITING, BUSY, PARKED))
 
@@ -60,22 +62,32 @@ class Hosts:
         ).fetchone()
         return row
 
-    def rest(self, host: int) -> None:
-        """Nothing waits there."""
+    def rest(self, host: int, address: str) -> None:
+        """Nothing waits there; the place that it had come for is another's."""
+        self._awake.discard(host)
         self._set(host, IDLE)
+        self._unpark(address)
 
     def wake(self, host: int) -> None:
         """Something waits there."""
-        self._db.execute("UPDATE hosts SET state = 1 WHERE id = ? AND state = 0", (host,))
+        if host not in self._awake:
+            self._db.execute("UPDATE hosts SET state = 1 WHERE id = ? AND state = 0", (host,))
+            if len(self._awake) >= _IN_MEMORY:
+                self._awake.clear()
+            self._awake.add(host)
 
-    def call(self, host: int, address: str) -> bool:
-        """Let it be busy from now on, if its address has room; else it is parked until another leaves."""
-        if not self._addresses.has_room(address):
-            self._set(host, PARKED)
-            return False
+    def has_room(self, host: int, address: str) -> bool:
+        """Whether its address has room for it; else it is parked until another leaves."""
+        if self._addresses.has_room(address):
+            return True
+        self._set(host, PARKED)
+        self._parked[address] += 1
+        return False
+
+    def call(self, host: int, address: str) -> None:
+        """Let it be busy from now on."""
         self._set(host, BUSY)
         self._enter(host, address)
-        return True
 
     def settle(self, host: int, address: str, now: float) -> bool:
         """Note at which address a busy host was found; whether it may be asked now, else it waits for its turn."""
@@ -85,6 +97,8 @@ class Hosts:
             self._enter(host, address)
             return True
         state = WAITING if turn > now else PARKED
+        if state == PARKED:
+            self._parked[address] += 1
         self._at.pop(host, None)
         self._db.execute("UPDATE hosts SET state = ?, ready_at = ? WHERE id = ?", (state, turn, host))
         return False
@@ -126,8 +140,16 @@ class Hosts:
         address = self._at.pop(host, "")
         if address:
             self._addresses.leave(address)
+            self._unpark(address)
+
+    def _unpark(self, address: str) -> None:
+        """Let the first of those that are parked at an address try again."""
+        if self._parked[address]:
+            self._parked[address] -= 1
             self._db.execute(
                 "UPDATE hosts SET state = 1 WHERE id ="
                 " (SELECT id FROM hosts WHERE state = 3 AND address = ? ORDER BY ready_at LIMIT 1)",
                 (address,),
             )
+        else:
+            del self._parked[address]

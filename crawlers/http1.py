@@ -20,6 +20,7 @@ _SMALL_CHUNKS = 1_000  # that may be smaller …
 _MEAN_CHUNK = 16  # … than this in the mean: each costs us a turn, so a byte at a time is an attack
 _NO_BODY = (204, 205, 304)  # §6.3
 
+_FRAMING = frozenset({"transfer-encoding", "content-length", "connection"})
 _BEGIN = b"HTTP/1."
 _HEAD_END = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-9]\d\d)(?: (.*))?")
@@ -152,17 +153,16 @@ def _head(text: str) -> Head:
 
 def _framed(minor: int, status: int, reason: str, headers: Headers) -> Head:
     """The head with how long its body is, and whether the connection stays (§6.3, §9.3)."""
-    framing: dict[str, list[str]] = {"transfer-encoding": [], "content-length": [], "connection": []}
+    framing: dict[str, list[str]] = {}
     for name, value in headers:
-        if (lower := name.lower()) in framing:
-            framing[lower].append(value)
-    coded = ",".join(framing["transfer-encoding"]).strip().lower()
-    lengths = (
-        {one.strip() for one in ",".join(framing["content-length"]).split(",")} if framing["content-length"] else set()
-    )
-    if len(lengths) > 1 or not all(one.isascii() and one.isdigit() and len(one) < 19 for one in lengths):
-        raise Malformed("a Content-Length that is none")
-    options = {option.strip().lower() for option in ",".join(framing["connection"]).split(",")}
+        if (lower := name.lower()) in _FRAMING:
+            framing.setdefault(lower, []).append(value)
+    coded = ",".join(framing.get("transfer-encoding", ())).strip().lower()
+    lengths = {one.strip() for value in framing.get("content-length", ()) for one in value.split(",")}
+    for one in lengths:
+        if len(lengths) > 1 or not (one.isascii() and one.isdigit() and len(one) < 19):
+            raise Malformed("a Content-Length that is none")
+    options = {one.strip().lower() for value in framing.get("connection", ()) for one in value.split(",")}
     keeps = ("close" not in options) if minor else ("keep-alive" in options)
     # Both a length and chunks: the chunks count, and the connection ends, for somebody may mean to smuggle.
     length = int(lengths.pop()) if lengths and not coded else None

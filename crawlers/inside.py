@@ -134,6 +134,8 @@ class _Gathered:
 
     def inside(self, body: bytes) -> Inside:
         """All of it together; the most restrictive word on each subject wins."""
+        if not self.blocks:
+            return NOTHING
         refused = [value for value in self._mining if value.upper().startswith("DMI-PROHIBITED")]
         uses = [f"{name}: {use}" for name, use in self._uses]
         forbidden = [f"{name}: {use}" for name, use in self._uses if _TRAINS.search(name) and _REFUSES.fullmatch(use)]

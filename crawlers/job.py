@@ -43,7 +43,7 @@ class Job:
             depth=depth,
             host=host,
             attempts=attempts,
-            redirects=tuple(json.loads(redirects)),
+            redirects=tuple(json.loads(redirects)) if redirects != "[]" else (),
             taken=bool(taken),
             held=None if held is None else Held(*json.loads(held)),
             strikes=strikes,

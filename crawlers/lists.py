@@ -15,7 +15,10 @@ from crawlers.rows import list_files, rows
 from crawlers.settings import Settings
 from crawlers.state import State
 from crawlers.store import Store
+from crawlers.taken import Taken
 from crawlers.urls import origin
+from schemas.errors import BadInput
+from schemas.outcome import Outcome
 from schemas.pair import NO_CLICKS, TextSource
 
 _BETWEEN_CHECKPOINTS = 10_000  # rows taken in: a second's work
@@ -34,31 +37,63 @@ def from_list(
 ) -> dict[str, int]:
     """Fetch the pictures of a list into `corpus`/crawl, or go on; each row is a row of found, with source `list`.
 
-    For the formats see `crawlers.rows`. Rows appended to a list later are taken in by the next call. What it returns,
-    reports and raises is as for `crawlers.crawl.crawl`; besides, BadInput for a list that cannot be read.
+    For the formats see `crawlers.rows`. Rows appended to a file later are taken in by the next call. What it returns,
+    reports and raises is as for `crawlers.crawl.crawl`; besides, BadInput for a list that cannot be read: at once
+    where it has not one row as it should be, else when all else is done, and the rows before the fault count.
     """
-    path = Path(url_list)
-    list_files(path, input_format)  # what cannot be read shows before a corpus is made
+    files = check_list(url_list, url_col, caption_col, input_format)
     with opened(corpus, settings) as (frontier, store, state):
-        _take_in(rows(path, url_col, caption_col, input_format), f"list {path.resolve()}", frontier, store, state)
+        faults: list[BadInput] = []
+        for file in files:
+            taken = Taken.load(state, str(file.resolve()))
+            try:
+                _take_in(rows(file, url_col, caption_col, input_format), taken, frontier, store, state)
+            except BadInput as fault:
+                faults.append(fault)
+                _end(taken, frontier, store, state, Outcome.BAD_TYPE, str(fault))
         rounds([], frontier, store, state, settings, report, again=again)
+        if faults:
+            more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+            raise BadInput(f"{faults[0]}{more}; the rows before it count: mend the file, and run again")
         return frontier.counts()
 
 
-def _take_in(listed: Iterator[tuple[str, str]], name: str, frontier: Frontier, store: Store, state: State) -> None:
+def check_list(
+    url_list: str | Path, url_col: str, caption_col: str | None = None, input_format: str = ""
+) -> list[Path]:
+    """The files of a list. Raises BadInput where one cannot be read from its first row on."""
+    files = list_files(Path(url_list), input_format)
+    for file in files:
+        next(rows(file, url_col, caption_col, input_format), None)
+    return files
+
+
+def _take_in(listed: Iterator[tuple[str, str]], file: Taken, frontier: Frontier, store: Store, state: State) -> None:
     """Let every row wait that was not taken in before; the state counts them in the transaction that holds them."""
-    taken = state.get(name)
-    for number, (written, caption) in enumerate(islice(listed, taken, None), taken + 1):
+    begun = file.records
+    for written, caption in islice(listed, begun, None):
         frontier.open_round()
         if not frontier.holds(asked_as(written)[0]):
-            continue  # another partition reads the list too
+            file.add("another partition's")  # which reads the list too
+            continue
         url = name_picture(written, frontier, store, time.time())
         site = origin(url) if url.startswith(("http://", "https://")) else ""
         store.found([(url, clean(caption), str(TextSource.LIST), "", site, False, "", *NO_CLICKS)])
-        if number % _BETWEEN_CHECKPOINTS == 0:
-            state.put(name, number)
+        file.add("row")
+        if file.records % _BETWEEN_CHECKPOINTS == 0:
+            file.save(state)
             store.checkpoint()
             if store.full():
                 store.seal()
-        taken = number
-    state.put(name, taken)
+    if file.records > begun or not file.done:
+        file.done = True
+        _end(file, frontier, store, state)
+
+
+def _end(
+    file: Taken, frontier: Frontier, store: Store, state: State, outcome: Outcome = Outcome.OK, error: str = ""
+) -> None:
+    """Keep how far a file was taken in, and write its own row of the log."""
+    frontier.open_round()
+    file.log(state, store, time.time(), outcome, error)
+    file.save(state)

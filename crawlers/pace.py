@@ -55,6 +55,8 @@ def pause(
 def retry_after(fetched: Fetched) -> float:
     """Seconds that a Retry-After header asks for, in either form; 0 without one that can be read."""
     value = fetched.header("retry-after").strip()
+    if not value:
+        return 0.0
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:

@@ -51,6 +51,14 @@ class Partition:
         """The number of the partition that a host belongs to: the same for all hosts of a registrable domain."""
         return 0 if self.of == 1 else _bucket(registrable(host)) % self.of
 
+    def share(self, limit: int | None) -> int | None:
+        """This one's part of an allowance of the whole crawl; the parts of all add up to it. None is no limit.
+
+        >>> [Partition(number, 3).share(8) for number in range(3)]
+        [3, 3, 2]
+        """
+        return None if limit is None else limit // self.of + (self.number < limit % self.of)
+
 
 WHOLE = Partition()
 """The one partition of a crawl that has no other."""

@@ -40,15 +40,22 @@ def from_queries(
     taken in by the next call. What it returns, reports and raises is as for `crawlers.crawl.crawl`; besides, BadInput
     for a file that cannot be read.
     """
-    path = Path(queries)
-    if not path.is_file():
-        raise BadInput(f"--queries {path}: no such file")
+    path = check_queries(queries)
     with opened(corpus, settings) as (frontier, store, state):
         source = _Queries(path, search, frontier, store, state)
         if source.wants():
             frontier.open_round()
         rounds([], frontier, store, state, settings, report, source, again=again)
         return frontier.counts()
+
+
+def check_queries(queries: str | Path) -> Path:
+    """The file of the queries. Raises BadInput where it cannot be read from its first line on."""
+    path = Path(queries)
+    if not path.is_file():
+        raise BadInput(f"--queries {path}: no such file")
+    next(lines(path), None)
+    return path
 
 
 def lines(path: Path) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from crawlers.fetch import Fetched, Headers
 
@@ -19,10 +20,12 @@ _CODING_HEADERS = ("content-encoding", "transfer-encoding", "content-length")
 _RENAMED = "X-Crawl-"
 _NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"  # WARC 1.1 §6.7.3
 _SAME_PAYLOAD = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
+_AT_HAND = 16  # the two records of an answer, and its row, have one time and name each other
 _GZIP = zlib.MAX_WBITS | 16
 _LEVEL = 6  # of gzip: level 9 takes twice the time for one per cent of a page
 
 
+@lru_cache(_AT_HAND)
 def warc_date(seconds: float) -> str:
     """A time as WARC 1.1 writes it.
 
@@ -47,7 +50,7 @@ def request(fetched: Fetched) -> bytes:
     """The request record that goes with a response."""
     path = "/" + fetched.url.partition("//")[2].partition("/")[2]
     head = _block(f"GET {path} HTTP/1.1", fetched.request_headers)
-    more = (_digest(head), ("WARC-Concurrent-To", _record_id(fetched, "response")))
+    more = (_digest(head), ("WARC-Concurrent-To", _record_id("response", fetched.started, fetched.url)))
     return _opening(fetched, "request", head, 0, more) + END
 
 
@@ -93,8 +96,7 @@ def _head(fetched: Fetched, more: Headers = ()) -> bytes:
 
 def _block(first: str, headers: Headers) -> bytes:
     """A head as HTTP writes it, the bytes of its values as they came."""
-    lines = [first, *[f"{name}: {value}" for name, value in headers]]
-    return "\r\n".join([_one_line(line) for line in lines]).encode("latin-1") + END
+    return _lines([first, *[f"{name}: {value}" for name, value in headers]]).encode("latin-1") + END
 
 
 def _opening(fetched: Fetched, kind: str, head: bytes, more_bytes: int, named: Headers) -> bytes:
@@ -102,7 +104,7 @@ def _opening(fetched: Fetched, kind: str, head: bytes, more_bytes: int, named: H
     headers = [
         "WARC/1.1",
         f"WARC-Type: {kind}",
-        f"WARC-Record-ID: {_record_id(fetched, kind)}",
+        f"WARC-Record-ID: {_record_id(kind, fetched.started, fetched.url)}",
         f"WARC-Target-URI: {fetched.url}",
         f"WARC-Date: {warc_date(fetched.started)}",
         *([f"WARC-IP-Address: {fetched.ip}"] if fetched.ip else ()),
@@ -110,15 +112,18 @@ def _opening(fetched: Fetched, kind: str, head: bytes, more_bytes: int, named: H
         f"Content-Type: application/http; msgtype={'request' if kind == 'request' else 'response'}",
         f"Content-Length: {len(head) + more_bytes}",
     ]
-    return b"".join(("\r\n".join([_one_line(line) for line in headers]).encode(), END, head))
+    return b"".join((_lines(headers).encode(), END, head))
 
 
-def _one_line(line: str) -> str:
+def _lines(lines: list[str]) -> str:
     """No value may end its line: the parser of HTTP lets none through, and the archive does not depend on that."""
-    return line if line.isprintable() else line.replace("\r", " ").replace("\n", " ").replace("\0", " ")
+    if not "".join(lines).isprintable():
+        lines = [line.replace("\r", " ").replace("\n", " ").replace("\0", " ") for line in lines]
+    return "\r\n".join(lines)
 
 
-def _record_id(fetched: Fetched, kind: str) -> str:
+@lru_cache(_AT_HAND)
+def _record_id(kind: str, started: float, url: str) -> str:
     """A UUID made from what the record is (version 8, RFC 9562), not drawn: the same crawl gives the same bytes."""
-    digest = hashlib.sha256(f"{kind} {fetched.started:.6f} {fetched.url}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{kind} {started:.6f} {url}".encode()).hexdigest()
     return f"<urn:uuid:{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}>"

@@ -17,4 +17,4 @@ def refusing(consent: Consent, directives: Collection[str]) -> Consent:
     'noai'
     """
     decided = next((one for one in consent.said if one in directives), "")
-    return consent if consent.decided else replace(consent, decided=decided)
+    return replace(consent, decided=decided) if decided and not consent.decided else consent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from crawlers.addresses import Allowed
 from crawlers.ignored import check_ignored
@@ -25,7 +26,7 @@ class Settings:
 
     allow_addresses: tuple[Allowed, ...] = ()  # besides the public ones on ports 80 and 443
     partition: Partition = WHOLE  # which registrable domains are this process's
-    max_pages: int | None = None  # over all sites and rounds; None: each site's own limit alone
+    max_pages: int | None = None  # of this partition, over all sites and rounds; None: each site's own limit alone
     max_images: int | None = None
     max_bytes: int | None = None  # as they come from one host, in a round
     max_seconds: float | None = None  # that one host holds the crawl in a round: its answers and the pauses between
@@ -72,12 +73,12 @@ class Settings:
             if limit is not None and not limit >= 0:
                 raise BadInput(f"--{name.replace('_', '-')} {limit}: give 0 or more")
 
-    @property
+    @cached_property
     def ignored(self) -> dict[str, str]:
         """The signals that do not count, with the reasons."""
         return dict(self.ignore)
 
-    @property
+    @cached_property
     def user_agent(self) -> str:
         """The User-Agent header: who asks, and where to read about it."""
         return f"{self.agent}/{VERSION} (+{self.contact})"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from crawlers.urls import host_queue
 from schemas.errors import BadInput, Damaged, WorkFailed
@@ -49,6 +50,9 @@ CREATE INDEX urls_left ON urls (kind, site, host) WHERE outcome = 'budget';
 CREATE TABLE asked (
     url TEXT PRIMARY KEY, asked REAL NOT NULL, outcome TEXT NOT NULL, status INTEGER NOT NULL,
     attempts INTEGER NOT NULL, round INTEGER NOT NULL, html INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE late (
+    url TEXT PRIMARY KEY, outcome TEXT NOT NULL, status INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    next_try REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE licences (origin TEXT, url TEXT, PRIMARY KEY (origin, url)) WITHOUT ROWID;
 CREATE TABLE counts (kind TEXT, outcome TEXT, number INTEGER NOT NULL, PRIMARY KEY (kind, outcome)) WITHOUT ROWID;
 CREATE TABLE beats (at REAL PRIMARY KEY, seconds REAL NOT NULL, answers INTEGER NOT NULL, bytes INTEGER NOT NULL);
@@ -73,18 +77,26 @@ CREATE TABLE payloads (
 CREATE TABLE parts (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID;
 """
-_VERSION = 5  # of the tables above
+_VERSION = 6  # of the tables above
 _BEATS_KEPT = 300.0  # seconds of rates
 _CACHE = 64 * 1024  # KiB of the database in memory: the pages that a million URLs keep warm
+_LATER = 2_000  # rows of one statement that wait for the checkpoint: some MB; a page may give many more than a picture
 
 
 @dataclass
 class State:
-    """The open database; `db` is inside a transaction from `open` to `close`."""
+    """The open database; `db` is inside a transaction from `open` to `close`.
+
+    Numbers and counts change with every URL: they are kept in memory, and written once before each commit.
+    """
 
     path: Path
     db: sqlite3.Connection = field(init=False)
     _lock: BinaryIO = field(init=False)
+    _numbers: dict[str, int] = field(default_factory=dict, init=False)  # of `meta`, as far as they were asked for
+    _changed: set[str] = field(default_factory=set, init=False)  # of these, what the database does not know
+    _counts: dict[tuple[str, str], int] = field(default_factory=dict, init=False)
+    _later: dict[str, list[Sequence[Any]]] = field(default_factory=dict, init=False)
 
     def open(self) -> None:
         """Open or create. Raises WorkFailed when another crawl holds it, Damaged when it is no state of ours."""
@@ -124,9 +136,13 @@ class State:
         if version not in (0, _VERSION):
             self.db.close()
             raise Damaged(f"{self.path}: written by another version of the crawler; finish the crawl with that one")
+        self._numbers, self._changed, self._later = {}, set(), {}
+        rows = self.db.execute("SELECT kind, outcome, number FROM counts")
+        self._counts = {(kind, outcome): number for kind, outcome, number in rows}
 
     def commit(self) -> None:
         """Make all so far durable, and go on in a new transaction."""
+        self._write()
         self.db.execute("COMMIT")
         self.db.execute("BEGIN IMMEDIATE")
 
@@ -135,28 +151,56 @@ class State:
         self.db.close()
         self._lock.close()
 
+    def later(self, statement: str, row: Sequence[Any]) -> None:
+        """Run a statement with a row before the next commit at the latest, with all others of its kind at once.
+
+        Only for rows that nobody reads, or changes otherwise, before.
+        """
+        rows = self._later.setdefault(statement, [])
+        rows.append(row)
+        if len(rows) >= _LATER:
+            self._run(statement)
+
+    def _run(self, statement: str) -> None:
+        self.db.executemany(statement, self._later.pop(statement))
+
+    def _write(self) -> None:
+        """Put into the transaction what was kept out of it."""
+        for statement in list(self._later):
+            self._run(statement)
+        self.db.executemany(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            [(name, self._numbers[name]) for name in sorted(self._changed)],
+        )
+        self._changed.clear()
+        self.db.executemany(
+            "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number",
+            [(*name, number) for name, number in sorted(self._counts.items())],
+        )
+
     def get(self, name: str, default: int = 0) -> int:
         """A number kept under a name."""
-        row = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return default if row is None else int(row[0])
+        known = self._numbers.get(name)
+        if known is None:
+            row = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                return default
+            known = self._numbers[name] = int(row[0])
+        return known
 
     def put(self, name: str, value: int) -> None:
         """Keep a number under a name."""
-        self.db.execute(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
-        )
+        self._numbers[name] = value
+        self._changed.add(name)
 
     def count(self, kind: str, outcome: Outcome, number: int = 1) -> None:
         """Add to the count of a kind's outcome."""
-        self.db.execute(
-            "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
-            (kind, str(outcome), number),
-        )
+        name = kind, str(outcome)
+        self._counts[name] = self._counts.get(name, 0) + number
 
     def counts(self) -> dict[str, int]:
         """How many URLs ended how, over all rounds, as {'page/ok': 12, …}."""
-        rows = self.db.execute("SELECT kind, outcome, number FROM counts WHERE number != 0 ORDER BY kind, outcome")
-        return {f"{kind}/{outcome}": number for kind, outcome, number in rows}
+        return {f"{kind}/{outcome}": number for (kind, outcome), number in sorted(self._counts.items()) if number}
 
     def beat(self, now: float, seconds: float, answers: int, received: int) -> None:
         """Note what came in the last `seconds`, for whoever asks at which rate; the last minutes are kept."""

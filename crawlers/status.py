@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from crawlers import late
 from crawlers.outbox import undelivered
 from crawlers.state import partitions_of
 from schemas.errors import BadInput, WorkFailed
@@ -52,6 +53,7 @@ class Status(msgspec.Struct, frozen=True):
     bytes_per_second: float
     checkpoint: float  # when that was, in seconds since 1970; 0 before the first
     slowest: list[Host]  # those that hold up the end of the round
+    late: list[late.Wait]  # each robots.txt that could not be read and is asked for again, after that checkpoint
 
 
 def status(corpus: Path) -> Status:
@@ -69,6 +71,11 @@ def status(corpus: Path) -> Status:
 def counts(corpus: Path) -> dict[str, int]:
     """How many URLs ended how over all partitions, as of the last checkpoint of each; empty before the first."""
     return _sum(_reading(path, _counts) for path in _states(corpus))
+
+
+def waits(corpus: Path, now: float) -> list[late.Wait]:
+    """What the crawl of a corpus waits for after `now` before it can ask a host for more."""
+    return [wait for path in _states(corpus) for wait in _reading(path, lambda db: late.waits(db, now))]
 
 
 def _states(corpus: Path) -> list[Path]:
@@ -103,6 +110,7 @@ def _over_all(parts: list[Status], letters: int) -> Status:
         bytes_per_second=sum(part.bytes_per_second for part in parts),
         checkpoint=max(part.checkpoint for part in parts),
         slowest=sorted(hosts, key=lambda host: (-host.eta, -host.waiting, host.host))[:_SLOWEST],
+        late=[wait for part in parts for wait in part.late],
     )
 
 
@@ -138,6 +146,7 @@ def _read(db: sqlite3.Connection) -> Status:
         bytes_per_second=received / seconds if seconds else 0.0,
         checkpoint=at,
         slowest=_slowest(db),
+        late=late.waits(db, at),
     )
 
 

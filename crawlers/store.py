@@ -11,11 +11,12 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
@@ -34,6 +35,9 @@ _BATCH = 4_096  # rows as Python objects at once, some 15 MB; a row group has a 
 _LOG_NAMES = tuple(LOG.names)
 _INSERT_LOG = f"INSERT INTO log VALUES ({', '.join('?' * len(LOG))})"
 _INSERT_FOUND = f"INSERT INTO found VALUES ({', '.join('?' * len(FOUND))})"
+_INSERT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?, ?)"
+_LISTS = tuple(_LOG_NAMES.index(name) for name in ("redirects", "licences"))
+_STARTED = _LOG_NAMES.index("started")
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,14 @@ class Store:
         self._db = state.db
         self._settings = settings
         self.partition = settings.partition
-        self._files: dict[str, BinaryIO] = {}
+        self._files: dict[str, FileIO] = {}
         self._names: dict[str, str] = {}  # of the open files, as the tables name them
+        self._lengths: dict[str, int] = {}  # of the open files
+        self._payloads: dict[str, tuple[Any, ...]] = {}  # those that came since the last checkpoint, by digest
+        self._rows: dict[str, int] = {}  # that wait for the seal, by table
         self._recover()
+        for table in ("log", "found"):
+            self._rows[table] = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
     @property
     def name(self) -> str:
@@ -79,7 +88,7 @@ class Store:
             return place
         opening = records.response(fetched, sha256)
         if plain:
-            offset = self._append(kind, opening, fetched.body, records.END, records.request(fetched))
+            offset = self._append(kind, opening, fetched.body, records.END + records.request(fetched))
             length, body = len(opening) + len(fetched.body) + len(records.END), offset + len(opening)
         else:
             record = records.gzipped(opening, fetched.body, records.END)
@@ -88,10 +97,9 @@ class Store:
         warc = self._names[kind]
         place = Place(warc, offset, length, body, sha256)
         if plain:
-            self._db.execute(
-                "INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (sha256, warc, offset, length, body, fetched.url, records.warc_date(fetched.started)),
-            )
+            row = sha256, warc, offset, length, body, fetched.url, records.warc_date(fetched.started)
+            self._payloads[sha256] = row
+            self._state.later(_INSERT_PAYLOAD, row)
         return place
 
     def keep_unmodified(self, fetched: Fetched, kind: str, held_date: str) -> Place:
@@ -103,10 +111,13 @@ class Store:
         return Place(self._names[kind], offset, len(parts[0]))
 
     def _first(self, sha256: str) -> tuple[Place, str, str] | None:
-        row = self._db.execute(
-            'SELECT warc, "offset", length, body_offset, url, date FROM payloads WHERE sha256 = ?', (sha256,)
-        ).fetchone()
-        return None if row is None else (Place(row[0], row[1], row[2], row[3], sha256), row[4], row[5])
+        row = self._payloads.get(sha256)
+        if row is None:
+            row = self._db.execute("SELECT * FROM payloads WHERE sha256 = ?", (sha256,)).fetchone()
+        if row is None:
+            return None
+        _, warc, offset, length, body_offset, url, date = row
+        return Place(warc, offset, length, body_offset, sha256), url, date
 
     def _append(self, kind: str, *parts: bytes) -> int:
         """Write at the end of the open file; where it began."""
@@ -115,10 +126,10 @@ class Store:
             self._names[kind] = f"{kind}/{self.name}{_ENDING[kind]}"
             path = self._part(self._names[kind])
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = self._files[kind] = path.open("ab")
-        offset = file.tell()
-        for part in parts:
-            file.write(part)
+            file = self._files[kind] = FileIO(path, "ab")
+            self._lengths[kind] = file.seek(0, os.SEEK_END)
+        offset = self._lengths[kind]
+        self._lengths[kind] += _write(file, parts)
         return offset
 
     def _part(self, name: str) -> Path:
@@ -127,18 +138,20 @@ class Store:
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Let a row of the log wait for the seal. `started` is in seconds since 1970; lists are any sequences."""
-        lists = {name: json.dumps(list(row[name])) if row[name] else "[]" for name in ("redirects", "licences")}
-        values = {**row, **lists, "started": round(row["started"] * 1e6)}
-        self._db.execute(_INSERT_LOG, [values[name] for name in _LOG_NAMES])
+        values = [row[name] for name in _LOG_NAMES]
+        for place in _LISTS:
+            values[place] = _list(values[place])
+        values[_STARTED] = round(values[_STARTED] * 1e6)
+        self._rows["log"] += 1
+        self._state.later(_INSERT_LOG, values)
 
     def found(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Let rows of found wait for the seal, each in the order of the schema; its last columns, which are lists, may
         be left out where they are empty."""
-        whole_rows = ((*row, *((),) * (len(FOUND) - len(row))) for row in rows)
-        self._db.executemany(
-            _INSERT_FOUND,
-            ([json.dumps(value) if isinstance(value, tuple) else value for value in row] for row in whole_rows),
-        )
+        for row in rows:
+            values = [_list(value) if isinstance(value, tuple) else value for value in row]
+            self._rows["found"] += 1
+            self._state.later(_INSERT_FOUND, values + ["[]"] * (len(FOUND) - len(values)))
 
     def list_texts(self, listed: Iterable[tuple[str, Candidate]]) -> None:
         """Let the texts that a sitemap gives to (page, candidate) wait until that page was read and allows it."""
@@ -161,26 +174,22 @@ class Store:
     def checkpoint(self) -> None:
         """Make all so far durable: the files first, then the state that knows their length."""
         for kind, file in self._files.items():
-            file.flush()
             os.fsync(file.fileno())
             self._db.execute(
                 "INSERT INTO parts VALUES (?, ?) ON CONFLICT DO UPDATE SET length = excluded.length",
-                (f"{kind}/{self.name}{_ENDING[kind]}", file.tell()),
+                (self._names[kind], self._lengths[kind]),
             )
         self._state.commit()
+        self._payloads.clear()
 
     def full(self) -> bool:
         """Whether the open segment has reached its size."""
-        largest = max((file.tell() for file in self._files.values()), default=0)
-        if largest >= self._settings.segment_bytes:
-            return True
-        rows = [self._db.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] or 0 for table in ("log", "found")]
-        return max(rows) >= self._settings.segment_rows
+        largest = max((self._lengths[kind] for kind in self._files), default=0)
+        return largest >= self._settings.segment_bytes or max(self._rows.values()) >= self._settings.segment_rows
 
     def seal(self) -> None:
         """Give the open segment its final names, and begin the next; nothing when it holds nothing."""
-        rows = [self._db.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] for table in ("log", "found")]
-        if not self._files and not any(rows):
+        if not self._files and not any(self._rows.values()):
             return
         self._state.put("sealing", 1)
         self.checkpoint()
@@ -208,6 +217,7 @@ class Store:
             size = (self._folder / name).stat().st_size
             self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (name, size))
             self._db.execute(f"DELETE FROM {table}")
+            self._rows[table] = 0
         self._db.execute("DELETE FROM parts")
         self._state.put("segment", self._state.get("segment") + 1)
         self._state.put("sealing", 0)
@@ -248,16 +258,31 @@ class Store:
                 continue
             if not part.exists() or part.stat().st_size < known[name]:
                 raise Damaged(f"{part}: missing or cut; restore it, or remove {self._folder} and crawl again")
-            file = part.open("r+b")
+            file = FileIO(part, "ab")
             file.truncate(known[name])
-            file.seek(0, os.SEEK_END)
-            self._files[kind], self._names[kind] = file, name
+            self._files[kind], self._names[kind], self._lengths[kind] = file, name, known[name]
 
     def close(self) -> None:
         """Let go of the files, as they are: what the state does not know of is cut off next time."""
         for file in self._files.values():
-            _quietly_close(file)
+            file.close()
         self._files.clear()
+
+
+def _list(values: Sequence[str]) -> str:
+    """As the state keeps a list: most are empty."""
+    return json.dumps(list(values)) if values else "[]"
+
+
+def _write(file: FileIO, parts: Sequence[bytes]) -> int:
+    """Write all parts at the end of a file in one call; how many bytes they are."""
+    total = sum(map(len, parts))
+    written = os.writev(file.fileno(), parts)
+    if written < total:  # as much as there is room for: going on tells what is the matter
+        left = memoryview(b"".join(parts))[written:]
+        while left:
+            left = left[os.write(file.fileno(), left) :]
+    return total
 
 
 def _batches(cursor: sqlite3.Cursor, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -267,16 +292,8 @@ def _batches(cursor: sqlite3.Cursor, schema: pa.Schema) -> Iterator[pa.RecordBat
         for field, values in zip(schema, zip(*rows, strict=True), strict=True):
             read: Iterable[Any] = values
             if pa.types.is_list(field.type):
-                read = map(json.loads, values)
+                read = [json.loads(value) if value != "[]" else [] for value in values]
             elif pa.types.is_boolean(field.type):
                 read = map(bool, values)
             arrays.append(pa.array(list(read), field.type))
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _quietly_close(file: BinaryIO) -> None:
-    """A full disk cannot take what is still buffered; the state does not count on it."""
-    try:
-        file.close()
-    except OSError:
-        return

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from crawlers import asking, conditional, media, pace, sitemap
-from crawlers.asked import Rules, again
+from crawlers.asked import Rules, next_try
 from crawlers.budget import Left
 from crawlers.consent import Consent
 from crawlers.endings import Answered, Endings
@@ -102,7 +102,9 @@ class Visitor:
         return not (self._parked.holds(job.url) if job.kind is UrlKind.PAGE else self._searches.holds(job.url))
 
     async def _fetch(self, job: Job) -> Fetched:
-        want = replace(self._wants[job.kind], more=conditional.headers(job.held, job.target))
+        want = self._wants[job.kind]
+        if job.held is not None:
+            want = replace(want, more=conditional.headers(job.held, job.target))
         if job.kind is UrlKind.IMAGE and self._frontier.site_of_page(job) is not None:
             want = replace(want, types=media.PAGES | media.PICTURES)
         fetched = asking.marked(await self._fetcher.fetch(job.target, want))
@@ -157,9 +159,9 @@ class Visitor:
         fetched, outcome = reply.fetched, reply.outcome
         answers, closes = self._wishes.answers, reply.kind is UrlKind.ROBOTS
         attempts = answers.attempts(url) + 1
-        later = again(self._settings, fetched, attempts, closes=closes)
+        later = next_try(self._settings, fetched, attempts, closes=closes)
         if later is not None:
-            answers.failed(url)
+            answers.failed(url, attempts, fetched, self._clock() + later if closes and later else 0.0)
             self._release(job, fetched, self._wishes.rules(url, self._clock()), later)
             return
         place = self._endings.keep(fetched, outcome, PAGES)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from filters import image, language, text
+from filters import image, language, text, topic
 from filters.family import Family, measure
 from filters.interface import Each, EachPicture, Sample, Signal
 from filters.picture import Picture, decode
@@ -29,6 +29,7 @@ TEXT: tuple[Signal, ...] = (
     Each("text_is_filename", pa.bool_(), text.is_filename),
     Each("text_is_boilerplate", pa.bool_(), text.is_boilerplate),
     Each("text_repetition", pa.float32(), text.repetition),
+    Each("text_entropy", pa.float32(), text.entropy),
 )
 
 IMAGE: tuple[Signal, ...] = (
@@ -46,14 +47,17 @@ IMAGE: tuple[Signal, ...] = (
     EachPicture("image_phash", pa.string(), image.picture_phash),
     EachPicture("image_sha256", pa.string(), image.sha256),
     EachPicture("image_md5", pa.string(), image.md5),
+    EachPicture("image_short_side", pa.int32(), image.short_side),
+    EachPicture("image_std", pa.float32(), image.picture_std),
 )
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         # 256 texts a time: the calls between batches vanish, and the texts take no memory to speak of
-        "text": Family("text", TEXT, version="1", batch=256, digests=language.digests),
+        "text": Family("text", TEXT, version="2", batch=256, digests=language.digests),
         # one picture a time: no model gains from more, and the largest takes 360 MB decoded
-        "image": Family("image", IMAGE, version="1", batch=1, of="picture", digests=image.digests),
+        "image": Family("image", IMAGE, version="2", batch=1, of="picture", digests=image.digests),
+        "topic": topic.family(),
     }
 )
 

@@ -38,7 +38,7 @@ def measure(families: Sequence[Family], samples: Iterable[Sample]) -> dict[str, 
     share the Picture object. A table has exactly the schema of schemas.signals.family_schema, nulls never.
     Raises ValueError when a signal of ours breaks its contract.
     """
-    drafts = [_Draft(family) for family in families]
+    drafts = [Draft(family) for family in families]
     for sample in samples:
         for draft in drafts:
             draft.add(sample)
@@ -59,8 +59,8 @@ def measure_signal(signal: Signal, batch: Sequence[Sample]) -> dict[str, pa.Arra
 
 
 @dataclass
-class _Draft:
-    """The table of one family while it grows: the rows measured so far, and which of them each sample has."""
+class Draft:
+    """The table of one family while it grows: `add` every sample in order, then take the `table`."""
 
     family: Family
     keys: list[str] = field(default_factory=list)

@@ -41,6 +41,19 @@ def entropy(grey: Image.Image) -> float:
     return math.fsum(count / total * math.log2(total / count) for count in counts)
 
 
+def std(grey: Image.Image) -> float:
+    """The standard deviation of the pixels of a grey (mode L) image: 0 for one tone, at most 127.5.
+
+    >>> std(Image.new("L", (4, 4), 7))
+    0.0
+    """
+    counts = grey.histogram()
+    count = sum(counts)
+    total = sum(value * many for value, many in enumerate(counts))
+    squares = sum(value * value * many for value, many in enumerate(counts))
+    return math.sqrt(count * squares - total * total) / count  # whole numbers under the root, so it is exact
+
+
 def laplacian(grey: Image.Image) -> float:
     """The variance of the Laplacian of a grey (mode L) image at full size: high is sharp, 0 is flat.
 
@@ -123,6 +136,11 @@ def picture_entropy(picture: Picture) -> float:
     return entropy(picture.grey) if picture.grey else math.nan
 
 
+def picture_std(picture: Picture) -> float:
+    """The standard deviation of a picture's grey; NaN unless it decodes."""
+    return std(picture.grey) if picture.grey else math.nan
+
+
 def picture_laplacian(picture: Picture) -> float:
     """The Laplacian variance of a picture's grey; NaN unless it decodes."""
     return laplacian(picture.grey) if picture.grey else math.nan
@@ -136,6 +154,11 @@ def picture_phash(picture: Picture) -> str:
 def picture_aspect(picture: Picture) -> float:
     """The long side over the short side of a picture as shown; NaN when not even its header could be read."""
     return aspect(picture.width, picture.height)
+
+
+def short_side(picture: Picture) -> int:
+    """The smaller of width and height as shown, in pixels; 0 when not even the header could be read."""
+    return min(picture.width, picture.height)
 
 
 def pixels(picture: Picture) -> int:

@@ -14,7 +14,12 @@ from filters.picture import Picture
 
 @dataclass(frozen=True)
 class Sample:
-    """One pair, as the signals see it. `picture` is None where only the text is measured."""
+    """One pair, as the signals see it.
+
+    `picture` is None where its pixels are not looked at. `data` are the picture's original bytes and `image_id` their
+    name, equal for equal ones; both are for the match family, which decodes no more than its models need. `given` is
+    the class that the pair's source gives, '' where it gives none.
+    """
 
     key: str
     text: str
@@ -22,6 +27,9 @@ class Sample:
     page_url: str = ""
     source: str = ""
     picture: Picture | None = None
+    image_id: str = ""
+    data: bytes = b""
+    given: str = ""
 
 
 class Signal(Protocol):

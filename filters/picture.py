@@ -1,7 +1,8 @@
 """Bytes become a picture once, however many signals look at it; whatever the bytes are, the answer is a value.
 
 The format is read from the content, the size from the header, and the pixels only when the header promises few
-enough. Nothing here trusts a name or a content type, and no metadata leaves this file but the EXIF orientation.
+enough. Nothing here trusts a name or a content type, and no metadata leaves this file but the EXIF orientation and the
+colour profile.
 """
 
 from __future__ import annotations
@@ -32,6 +33,13 @@ MAX_PIXELS = 89_478_485  # Pillow's own bound against bombs: a quarter of a GiB 
 MAX_FRAMES = 10_000  # where counting stops: more than seven minutes of film, and a hostile file can hold millions
 
 
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels."""
+
+_MIRRORED = ((2, 3, 6, 7), (3, 4, 7, 8))
+"""The EXIF orientations that show the right side of the file on the left, and those that show its bottom on top."""
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """What one file turned out to be. Two pictures are equal only if they are the same object.
@@ -39,7 +47,8 @@ class Picture:
     `width` and `height` are in pixels as shown (EXIF turning applied), and known even for a file that is cut or
     too large to decode; both are 0, and `format` is '', when not even the header could be read. `pixels` is the
     first frame as shown: upright, on white where it was transparent, mode L when it was grey, else RGB; None
-    unless the file `decodes` whole, and then `reason` says why.
+    unless the file `decodes` whole, and then `reason` says why. `profile` is the ICC profile of the file, which may be
+    of other colours than its pixels are now.
     """
 
     data: bytes = field(repr=False)
@@ -50,11 +59,26 @@ class Picture:
     orientation: int = 1
     pixels: Image.Image | None = field(default=None, repr=False)
     reason: str = ""
+    reduced: int = 1  # each side of `pixels` is one in so many of the picture's own, rounded up: see `decode_reduced`
+    profile: bytes | None = field(default=None, repr=False)
 
     @property
     def decodes(self) -> bool:
         """Whether the file decodes whole. A truncated JPEG, of which browsers show the upper part, does not."""
         return self.pixels is not None
+
+    def part(self, box: Box | None = None) -> Box:
+        """A box of the picture, all of it without one, as its `pixels` hold it."""
+        assert self.pixels is not None
+        whole, ends, by = (self.width, self.height), self.pixels.size, self.reduced
+        # A side that is no multiple of the reduction ends in a part of a pixel, which turning brings to the other end.
+        margins = [
+            (end - side / by) * (self.orientation in mirrored)
+            for end, side, mirrored in zip(ends, whole, _MIRRORED, strict=True)
+        ]
+        places = zip(box or (0.0, 0.0, *whole), margins * 2, ends * 2, strict=True)
+        left, top, right, bottom = (min(at / by + margin, end) for at, margin, end in places)
+        return left, top, right, bottom
 
     @cached_property
     def grey(self) -> Image.Image | None:
@@ -64,17 +88,30 @@ class Picture:
         return self.pixels.convert("L")
 
 
+Reduction = Callable[[int, int], int]
+"""By what a picture of this width and height may be reduced as it is decoded: 1, 2, 4 or 8."""
+
+
 def decode(data: bytes) -> Picture:
     """Decode a file of any kind, once; never raises or warns for what the bytes hold.
 
     >>> decode(b"<!DOCTYPE html><title>404</title>").reason
     'not a picture of a known format'
     """
+    return decode_reduced(data, lambda width, height: 1)
+
+
+def decode_reduced(data: bytes, reduction: Reduction) -> Picture:
+    """Decode as `decode` does, but a JPEG only as finely as `reduction` asks of its size as shown.
+
+    libjpeg then makes 4, 2 or 1 pixels of each block of 8, at a quarter of the cost. `pixels` is that much smaller;
+    `width` and `height` are still the picture's own.
+    """
     format_ = sniff(data)
     if not format_:
         return Picture(data, reason="not a picture of a known format" if data else "empty")
     with _quiet():
-        return _open(data, format_)
+        return _open(data, format_, reduction)
 
 
 def sniff(data: bytes) -> str:
@@ -117,7 +154,7 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
 }
 
 
-def _open(data: bytes, format_: str) -> Picture:
+def _open(data: bytes, format_: str, reduction: Reduction) -> Picture:
     try:
         image = _OPENERS[format_](io.BytesIO(data))
         width, height = image.size
@@ -133,21 +170,29 @@ def _open(data: bytes, format_: str) -> Picture:
     if width * height > MAX_PIXELS:
         why = f"{width} x {height} is more than {MAX_PIXELS} pixels"
         return Picture(data, format_, width, height, frames, turn, reason=why)
+    by = reduction(width, height) if format_ == "jpeg" else 1
     try:
+        if by > 1:
+            wide, drafted = image.width, image.draft(None, (max(1, image.width // by), max(1, image.height // by)))
+            by = round(wide / drafted[1][2]) if drafted else 1  # less than was asked for, where a side is short
         image.load()
         shown = _flat(image)
         if turn > 1 and format_ != "tiff":
-            shown = shown.transpose(_TURNS[turn])
+            shown = shown.transpose(TURNS[turn])
     except Exception as error:  # as above: a fault of the bytes is a value
         return Picture(data, format_, width, height, frames, turn, reason=_say("pixels", error))
-    return Picture(data, format_, shown.width, shown.height, frames, turn, pixels=shown)
+    if by == 1:
+        width, height = shown.size
+    profile = image.info.get("icc_profile")
+    kept = profile if isinstance(profile, bytes) and profile else None
+    return Picture(data, format_, width, height, frames, turn, pixels=shown, reduced=by, profile=kept)
 
 
 def _say(part: str, error: Exception) -> str:
     return f"{part}: {type(error).__name__}: {error}"[:200]
 
 
-_TURNS = {
+TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -156,6 +201,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+"""What brings a picture upright, by its EXIF orientation."""
 
 
 def _orientation(image: Image.Image, format_: str) -> int:
@@ -167,7 +213,7 @@ def _orientation(image: Image.Image, format_: str) -> int:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # broken EXIF is no reason to lose the picture: browsers show it unturned
         return 1
-    return value if isinstance(value, int) and value in _TURNS else 1
+    return value if isinstance(value, int) and value in TURNS else 1
 
 
 def _frames(data: bytes, image: ImageFile.ImageFile, format_: str) -> int:
@@ -210,7 +256,8 @@ def _flat(image: Image.Image) -> Image.Image:
         flat = Image.new("RGB", layer.size, (255, 255, 255))
         flat.paste(layer, mask=layer.getchannel("A"))
         return flat
-    return image.convert("L" if image.mode in ("1", "L", "I", "F") else "RGB")
+    mode = "L" if image.mode in ("1", "L", "I", "F") else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # a copy costs as much as half of the decoding
 
 
 class _Silence:

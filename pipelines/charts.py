@@ -51,8 +51,8 @@ def chart(histogram: Histogram) -> Chart:
     return Chart(
         histogram,
         peak,
-        tuple(_bars(histogram, peak)),
-        tuple(_tick(histogram, value) for value in _tick_values(histogram)),
+        tuple(bars_of(histogram, peak)),
+        ticks_of(histogram),
         tuple(_mark(histogram, bound) for bound in histogram.bounds),
         tuple(_shade(histogram, bound) for bound in histogram.bounds if not bound.strong),
     )
@@ -81,7 +81,7 @@ def short(value: float) -> str:
     return number(value)
 
 
-def _x(histogram: Histogram, value: float) -> float:
+def x_of(histogram: Histogram, value: float) -> float:
     """Where a value lies on the axis, in the view box; ends of the axis where it lies beyond."""
     first, last = histogram.edges[0], histogram.edges[-1]
     value = min(max(value, first), last)
@@ -90,19 +90,25 @@ def _x(histogram: Histogram, value: float) -> float:
     return round(WIDTH * (value - first) / (last - first), 2)
 
 
-def _bars(histogram: Histogram, peak: int) -> list[Bar]:
+def bars_of(histogram: Histogram, peak: int) -> list[Bar]:
+    """The bars of the bins that hold something, the tallest possible one for `peak`."""
     bars = []
     room = FLOOR - TOP
     for place, (inside, outside) in enumerate(zip(histogram.inside, histogram.outside, strict=True)):
         if not inside + outside:
             continue
         first, last = histogram.edges[place : place + 2]
-        left, right = _x(histogram, first), _x(histogram, last)
+        left, right = x_of(histogram, first), x_of(histogram, last)
         heights = [round(max(room * count / peak, 1.0), 2) if count else 0.0 for count in (inside, outside)]
         gap = min(1.0, (right - left) / 5)
         title = f"{short(math.ceil(first))} to {short(math.floor(last))}: {inside + outside:,}"
         bars.append(Bar(left, round(right - left - gap, 2), heights[0], heights[1], title))
     return bars
+
+
+def ticks_of(histogram: Histogram) -> tuple[Mark, ...]:
+    """The ticks of the axis, with their numbers."""
+    return tuple(_tick(histogram, value) for value in _tick_values(histogram))
 
 
 def _tick_values(histogram: Histogram) -> list[float]:
@@ -124,19 +130,19 @@ def _step(least: float) -> float:
 
 
 def _tick(histogram: Histogram, value: float) -> Mark:
-    x = _x(histogram, value)
+    x = x_of(histogram, value)
     anchor = "start" if x < 14 else "end" if x > WIDTH - 14 else "middle"
     return Mark(x, short(value), anchor)
 
 
 def _mark(histogram: Histogram, bound: Bound) -> Mark:
     """The line of a bound; its label stands outside the range where there is room, so two never meet."""
-    x = _x(histogram, bound.at)
+    x = x_of(histogram, bound.at)
     if bound.is_min:
         return Mark(x, f"≥ {number(bound.value)}", "end" if x > 60 else "start", bound.strong)
     return Mark(x, f"≤ {number(bound.value)}", "start" if x < WIDTH - 60 else "end", bound.strong)
 
 
 def _shade(histogram: Histogram, bound: Bound) -> tuple[float, float]:
-    x = _x(histogram, bound.at)
+    x = x_of(histogram, bound.at)
     return (0.0, x) if bound.is_min else (x, round(WIDTH - x, 2))

@@ -15,8 +15,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines import arguments, verbs
+from pipelines import arguments, label_verbs, verbs
 from pipelines.arguments import Arguments
+from pipelines.given import Given, running
 from schemas.errors import TuwenError
 
 _STOPPED = 130  # what a shell says of Ctrl-C; typer turns the exception into it in some versions
@@ -37,15 +38,16 @@ def run(line: Arguments) -> int:
     """Run one command line; its exit code."""
     if line.debug:
         os.environ["TUWEN_DEBUG"] = "1"
-    words, verbs.given = list(line.ours), verbs.Given(line.beam)
+    words, given = list(line.ours), Given(line.beam)
     try:
         if line.s3_endpoint:
             from pipelines import s3
 
             s3.use(line.s3_endpoint)
         if arguments.is_list_run(words):
-            words = _with_img2dataset(words, line.beam)
-        code = int(verbs.app(words, standalone_mode=False) or 0)
+            words, given = _with_img2dataset(words, line.beam)
+        with running(given):
+            code = int(label_verbs.app(words, standalone_mode=False) or 0)
         return code if code != _STOPPED else _interrupted()
     except _USAGE as error:
         command = error.ctx.command_path if error.ctx else "tuwen"
@@ -64,15 +66,14 @@ def run(line: Arguments) -> int:
         return _fail(f"{type(error).__name__}: {error}; this is a fault of tuwen: add --debug for the traceback", 1)
 
 
-def _with_img2dataset(words: list[str], beam: tuple[str, ...]) -> list[str]:
-    """Take img2dataset's flags, which typer cannot read, out of a command line."""
+def _with_img2dataset(words: list[str], beam: tuple[str, ...]) -> tuple[list[str], Given]:
+    """Take img2dataset's flags, which typer cannot read, out of a command line; the words left, and what they ask."""
     from pipelines import img2dataset
 
     crawl = typer.main.get_command(verbs.app).commands["crawl"]  # type: ignore[attr-defined]
     ours = {name.lstrip("-").replace("-", "_") for parameter in crawl.params for name in parameter.opts}
     listed = img2dataset.read(words[1:], ours)
-    verbs.given = verbs.Given(beam, listed)
-    return ["crawl", *listed.rest]
+    return ["crawl", *listed.rest], Given(beam, listed)
 
 
 def _interrupted() -> int:

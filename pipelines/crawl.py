@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from pipelines.crawl_options import CrawlOptions
 from pipelines.partitions import Crawl, crawl_all
 from pipelines.progress import progress, summary
 from pipelines.sources import chosen
+from pipelines.waiting import Told
 from schemas.errors import BadInput
 
 
@@ -28,6 +30,7 @@ def crawl(options: CrawlOptions, **changes: Any) -> dict[str, int]:
     """
     settings, source = replace(options.settings(), **changes), chosen(options)
     corpus = _local(options.out, settings)
+    gc.freeze()  # what is imported stays: to look at it again and again would take a tenth of the time
     counts = _crawled(partial(source, Path(corpus.root)), corpus, settings, options)
     print(f"crawl: {summary(counts)}")
     if not any(counts.get(f"{kind}/ok") for kind in ("page", "image", "list")):
@@ -42,10 +45,12 @@ def _crawled(source: Crawl, corpus: Corpus, settings: Settings, options: CrawlOp
     """Crawl in this process, or in one for each partition, with a bar."""
     if options.partitions > 1:
         return crawl_all(source, Path(corpus.root), settings, options.partitions, again=options.again)
+    told = Told(Path(corpus.root))
     with progress("crawl") as bar:
 
         def show(counts: Mapping[str, int]) -> None:
             bar.update(sum(counts.values()), counts)
+            told.tell(bar)
 
         return source(settings, show, again=options.again)
 

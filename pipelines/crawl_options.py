@@ -12,7 +12,6 @@ from crawlers.addresses import Allowed
 from crawlers.partition import Partition
 from crawlers.searches import MOST_RESULTS
 from crawlers.settings import CONTACT, Settings
-from schemas.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class CrawlOptions:
         str | None, Option(help="Parquet or TSV: query, image_url, impressions, clicks", metavar="FILE")
     ] = None
     allow_address: Annotated[list[str] | None, Option(help="an address range that is not public, CIDR[:PORT]")] = None
-    max_pages: Annotated[int | None, Option(help="pages to fetch at most", min=0)] = None
-    max_images: Annotated[int | None, Option(help="pictures to fetch at most", min=0)] = None
+    max_pages: Annotated[int | None, Option(help="pages to fetch at most, over all partitions", min=0)] = None
+    max_images: Annotated[int | None, Option(help="pictures to fetch at most, over all partitions", min=0)] = None
     max_bytes: Annotated[int | None, Option(help="bytes to fetch from one host at most, in a round", min=0)] = None
     max_seconds: Annotated[
         float | None, Option(help="seconds to give one host at most in a round, pauses included", min=0)
@@ -57,14 +56,13 @@ class CrawlOptions:
     again: Annotated[bool, Option("--again", help="a finished crawl anew: fetch what has changed since")] = False
 
     def settings(self) -> Settings:
-        """How the crawler is to behave. Raises BadInput for an option that it cannot take."""
-        if self.partitions > 1 and self.partition != "0/1":
-            raise BadInput("--partition and --partitions: give one of them: one part, or a process for each part")
+        """How the crawler is to behave. Raises BadInput for a value that it cannot take."""
+        partition = Partition.parse(self.partition)
         return Settings(
-            partition=Partition.parse(self.partition),
+            partition=partition,
             allow_addresses=tuple(Allowed.parse(text) for text in self.allow_address or ()),
-            max_pages=self.max_pages,
-            max_images=self.max_images,
+            max_pages=partition.share(self.max_pages),
+            max_images=partition.share(self.max_images),
             max_bytes=self.max_bytes,
             max_seconds=self.max_seconds,
             delay=self.delay,

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipelines import files
 from schemas.manifest import Manifest
-from schemas.samples import SAMPLES
+from schemas.samples import samples
 from schemas.tables import describe
 
 _CONTEXT = {
@@ -66,7 +66,7 @@ def render(made: Manifest) -> bytes:
             "creator": {"@type": "sc:SoftwareApplication", "name": made.software},
             "isLiveDataset": False,
             "distribution": [*_objects(made), *map(_file_set, tiers)],
-            "recordSet": [_record_set(tier) for tier in tiers],
+            "recordSet": [_record_set(tier, made) for tier in tiers],
         }
     )
 
@@ -96,7 +96,7 @@ def _file_set(tier: str) -> dict[str, Any]:
     }
 
 
-def _record_set(tier: str) -> dict[str, Any]:
+def _record_set(tier: str, made: Manifest) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": tier,
@@ -112,7 +112,7 @@ def _record_set(tier: str) -> dict[str, Any]:
                 **({"repeated": True} if pa.types.is_list(field.type) else {}),
                 "source": {"fileSet": {"@id": f"{tier}-parquet"}, "extract": {"column": field.name}},
             }
-            for field in SAMPLES
+            for field in samples(made.models)
         ],
     }
 

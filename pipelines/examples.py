@@ -9,14 +9,15 @@ import base64
 import heapq
 import io
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from filters import decode
-from pipelines import files, shards
+from pipelines import files, ledgers, shards
+from pipelines.base import classes
 from pipelines.charts import number
 from pipelines.corpus import Corpus
 from pipelines.originals import read_picture
@@ -27,7 +28,7 @@ DROPPED = 4  # examples of a verdict: one row beside its reason
 KEPT = 12  # examples of what was kept: enough to see that they are of a kind
 MAX_TEXT = 240  # characters of a text that are shown; a page may hold a novel
 
-_SEEN = ("key", "text", "source", "page_url", "class", "image_id", "warc", "offset", "length")
+_SEEN = ("key", "text", "source", "page_url", "image_id", "warc", "offset", "length")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ class Example:
     values: tuple[tuple[str, str], ...]
 
 
-class _Pick(NamedTuple):
+class Pick(NamedTuple):
+    """A pair to show, and where it lies."""
+
     key: str
     shard: str
     row: int
@@ -59,19 +62,26 @@ def examples(corpus: Corpus, recipe: Recipe) -> dict[str, list[Example]]:
 
     Raises Damaged where a WARC does not hold the pictures that its pairs say.
     """
-    picks = _picks(corpus, recipe)
+    shown = shown_of(corpus, _picks(corpus, recipe), recipe.columns(), _deciders(recipe))
+    return {kind: sorted(chosen, key=lambda example: example.key) for kind, chosen in shown.items()}
+
+
+def shown_of(
+    corpus: Corpus, picks: Mapping[str, Sequence[Pick]], columns: Sequence[str], deciders: Mapping[str, Sequence[str]]
+) -> dict[str, list[Example]]:
+    """The pairs picked of each kind, with the values of that kind's deciders among these columns; shard by shard."""
     wanted: dict[str, dict[int, list[str]]] = {}
     for kind, chosen in picks.items():
         for pick in chosen:
             wanted.setdefault(pick.shard, {}).setdefault(pick.row, []).append(kind)
-    deciders = _deciders(recipe)
     shown: dict[str, list[Example]] = {kind: [] for kind in picks}
     for shard, kinds in sorted(wanted.items()):
         rows = sorted(kinds)
         pairs = files.read_table(corpus.pairs(shard), _SEEN).take(rows).to_pylist()
-        signals = shards.read(corpus, shard, recipe.columns()).take(rows).to_pylist()
-        for row, pair, values in zip(rows, pairs, signals, strict=True):
-            thumbnail, width, height = _thumbnail(corpus, pair)
+        table = shards.read(corpus, shard, [*columns, *ledgers.classed_by(corpus, shard)]).take(rows)
+        named = zip(rows, pairs, table.to_pylist(), classes(table).to_pylist(), strict=True)
+        for row, pair, values, class_ in named:
+            small, width, height = thumbnail(corpus, pair)
             for kind in kinds[row]:
                 decided = tuple((name, value_words(values[name])) for name in deciders.get(kind, ()) if name in values)
                 shown[kind].append(
@@ -80,14 +90,14 @@ def examples(corpus: Corpus, recipe: Recipe) -> dict[str, list[Example]]:
                         text=printable(pair["text"]),
                         source=pair["source"],
                         page_url=printable(pair["page_url"]),
-                        class_=printable(pair["class"]),
-                        thumbnail=thumbnail,
+                        class_=printable(class_),
+                        thumbnail=small,
                         width=width,
                         height=height,
                         values=decided,
                     )
                 )
-    return {kind: sorted(chosen, key=lambda example: example.key) for kind, chosen in shown.items()}
+    return shown
 
 
 def printable(text: str) -> str:
@@ -117,13 +127,13 @@ def _shapeless(letter: str) -> bool:
     )
 
 
-def _picks(corpus: Corpus, recipe: Recipe) -> dict[str, list[_Pick]]:
-    picks: dict[str, list[_Pick]] = {kind: [] for kind in (*recipe.verdicts(), "+strong", "+weak", "+base")}
+def _picks(corpus: Corpus, recipe: Recipe) -> dict[str, list[Pick]]:
+    picks: dict[str, list[Pick]] = {kind: [] for kind in (*recipe.verdicts(), "+strong", "+weak", "+base")}
     for shard in corpus.shards():
         ledger = files.read_table(corpus.ledger(recipe.name, shard), ["key", "verdict", "tier", "base"])
-        here: dict[str, list[_Pick]] = {}
+        here: dict[str, list[Pick]] = {}
         for kind, key, row in _kinds(ledger):
-            here.setdefault(kind, []).append(_Pick(key, shard, row))
+            here.setdefault(kind, []).append(Pick(key, shard, row))
         for kind, found in here.items():
             limit = KEPT if kind.startswith("+") else DROPPED
             picks[kind] = heapq.nsmallest(limit, [*picks[kind], *found])
@@ -147,13 +157,14 @@ def _deciders(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     return {kind: tuple(name for name in names if name != "key") for kind, names in {**keeps, **onces}.items()}
 
 
-def _thumbnail(corpus: Corpus, pair: dict[str, Any]) -> tuple[str, int, int]:
+def thumbnail(corpus: Corpus, pair: dict[str, Any], side: int = SIDE) -> tuple[str, int, int]:
     """A small JPEG as a data: URI, with the picture's own width and height; ('', …) for what does not decode."""
     picture = decode(read_picture(corpus, pair["image_id"], pair["warc"], pair["offset"], pair["length"]))
     if picture.pixels is None:
         return "", picture.width, picture.height
     small = picture.pixels.convert("RGB")
-    small.thumbnail((SIDE, SIDE))
+    small.thumbnail((side, side))
+    small.info.clear()  # a comment of the file would be written too
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=78, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode(), picture.width, picture.height

@@ -15,18 +15,20 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from pipelines import s3
 from schemas import files as local
 from schemas.errors import Damaged, WorkFailed
 
+if TYPE_CHECKING:
+    from apache_beam.io.filesystems import FileSystems
+
 _MADE_FROM = b"tuwen.made_from"
+_AS_IT_LIES = "uncompressed"  # Beam's CompressionTypes.UNCOMPRESSED
 _BLOCK = 1 << 20  # bytes that are hashed at once
 
 
@@ -35,16 +37,25 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+def _beam() -> type[FileSystems]:
+    """Beam's filesystems, for what is remote: importing Beam takes a second, which a crawl into a folder spares."""
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems
+
+
 def join(base: str, *parts: str) -> str:
     """Join path parts on any filesystem."""
-    return str(FileSystems.join(base, *parts)) if is_remote(base) else str(Path(base, *parts))
+    if base.startswith(s3.SCHEME):
+        return "/".join((base.rstrip("/"), *parts))
+    return str(_beam().join(base, *parts)) if is_remote(base) else str(Path(base, *parts))
 
 
 def exists(path: str) -> bool:
     """Whether there is a file or folder of this name; in S3, where there are no folders, a file."""
     if path.startswith(s3.SCHEME):
         return s3.size(path) is not None
-    return bool(FileSystems.exists(path)) if is_remote(path) else Path(path).exists()
+    return bool(_beam().exists(path)) if is_remote(path) else Path(path).exists()
 
 
 def listing(folder: str, suffix: str = "") -> list[str]:
@@ -56,7 +67,7 @@ def listing(folder: str, suffix: str = "") -> list[str]:
         names = list(s3.beside(folder.rstrip("/") + "/"))
     else:
         prefix = folder.rstrip("/") + "/"
-        matched = FileSystems.match([prefix + "*"])[0].metadata_list
+        matched = _beam().match([prefix + "*"])[0].metadata_list
         names = [entry.path[len(prefix) :] for entry in matched if "/" not in entry.path[len(prefix) :]]
     return sorted(name for name in names if name.endswith(suffix) and not name.startswith("."))
 
@@ -71,7 +82,7 @@ def tree(folder: str) -> list[str]:
         found = [path[len(prefix) :] for path, _ in s3.below(prefix)]
     else:
         prefix = folder.rstrip("/") + "/"
-        found = [entry.path[len(prefix) :] for entry in FileSystems.match([prefix + "**"])[0].metadata_list]
+        found = [entry.path[len(prefix) :] for entry in _beam().match([prefix + "**"])[0].metadata_list]
     return sorted(path for path in found if not path.rsplit("/", 1)[-1].startswith("."))
 
 
@@ -84,7 +95,7 @@ def size(path: str) -> int:
         if length is None:
             raise FileNotFoundError(errno.ENOENT, "no such object", path)
         return length
-    return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
+    return int(_beam().match([path])[0].metadata_list[0].size_in_bytes)
 
 
 def open_read(path: str) -> BinaryIO:
@@ -93,7 +104,7 @@ def open_read(path: str) -> BinaryIO:
         return Path(path).open("rb")
     if path.startswith(s3.SCHEME):
         return s3.open_read(path)
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return _beam().open(path, compression_type=_AS_IT_LIES)
 
 
 def read_range(path: str, offset: int, length: int) -> bytes:
@@ -130,7 +141,7 @@ def whole(path: str) -> Iterator[BinaryIO]:
                 s3.put(path, file)
                 return
             file.seek(0)
-            with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as out:
+            with _beam().create(path, compression_type=_AS_IT_LIES) as out:
                 shutil.copyfileobj(file, out)
     except OSError as error:
         why = error.strerror or str(error)
@@ -246,4 +257,4 @@ def remove(paths: Iterable[str]) -> None:
     s3.delete([path for path in every if path.startswith(s3.SCHEME)])
     for path in every:
         if not path.startswith(s3.SCHEME) and exists(path):
-            FileSystems.delete([path])
+            _beam().delete([path])

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines import files, ledgers
+from pipelines.base import drawn_by_class, short_of_floor
 from pipelines.corpus import Corpus
 from pipelines.crawl import agent_of, overrides_of
 from pipelines.diff import diff
@@ -17,6 +18,7 @@ from pipelines.funnel import funnel, percent
 from pipelines.progress import printable
 from pipelines.release import release
 from pipelines.report import report
+from pipelines.scores import as_judged
 from schemas import manifest as manifests
 from schemas.errors import BadInput
 from schemas.manifest import Manifest
@@ -54,13 +56,24 @@ def show_report(path: str, recipe: str | None) -> None:
         print(f"report:  {files.join(path, 'report.html')}")
         return
     corpus = Corpus(path)
-    loaded = _judged_by(corpus, recipe)
+    loaded = judged_by(corpus, recipe)
     counted = funnel(corpus, loaded)
     page = corpus.path("ledger", loaded.name, "report.html")
     with files.whole(page) as file:
         file.write(report(corpus, loaded, counted))
     _table(loaded.name, counted.rows())
+    say_short(corpus, loaded)
     print(f"report:  {page}")
+
+
+def say_short(corpus: Corpus, recipe: Recipe) -> None:
+    """Say on standard error which classes are short of the base's floor, and by how much."""
+    if not recipe.base or not recipe.base.floor:
+        return
+    drawn, floor = drawn_by_class(corpus, recipe), recipe.base.floor
+    for name, count in short_of_floor(drawn, floor).items():
+        line = f"base: class {name} is {count:,} short of the floor of {floor:,}: it has {drawn[name]:,}"
+        print(printable(line), file=sys.stderr)
 
 
 def show_diff(old: str, new: str, as_json: bool) -> None:
@@ -72,11 +85,12 @@ def show_diff(old: str, new: str, as_json: bool) -> None:
     _table(f"{old} → {new}", found.rows())
 
 
-def _judged_by(corpus: Corpus, recipe: str | None) -> Recipe:
+def judged_by(corpus: Corpus, recipe: str | None) -> Recipe:
     """The recipe of a ledger: of the one that is named, by its own file too, else of the only one that is there."""
     names = ledgers.names(corpus)
     if recipe is not None and recipe not in names:
-        return load(recipe)
+        loaded = load(recipe)
+        return as_judged(loaded, ledgers.recipe_of(corpus, loaded.name)) if loaded.name in names else loaded
     if recipe is None and len(names) != 1:
         known = ", ".join(names) or "none"
         raise BadInput(f"{corpus.root}: ledgers here: {known}; judge it first, or say whose with --recipe")

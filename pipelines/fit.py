@@ -13,8 +13,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from filters.picture import Picture, decode
-from pipelines.resize import MODES, TURNS, profile_for, resized
+from filters.picture import TURNS, Picture, Reduction, decode_reduced
+from pipelines.resize import AREA, LANCZOS, MODES, reduction, resized, suits
 from pipelines.strip import strip
 from schemas.errors import BadInput
 
@@ -24,9 +24,9 @@ INTERPOLATIONS = {
     "bilinear": Image.Resampling.BILINEAR,
     "cubic": Image.Resampling.BICUBIC,
     "bicubic": Image.Resampling.BICUBIC,
-    "area": Image.Resampling.BOX,
-    "lanczos": Image.Resampling.LANCZOS,
-    "lanczos4": Image.Resampling.LANCZOS,
+    "area": AREA,
+    "lanczos": LANCZOS,
+    "lanczos4": LANCZOS,
 }
 FORMATS = {"jpg": "jpeg", "png": "png", "webp": "webp"}
 
@@ -70,6 +70,11 @@ class Fit:
                 + (", the compression" if self.encode_format == "png" else "")
             )
 
+    def reduction(self, blurred: bool) -> Reduction:
+        """By what a JPEG may be reduced when it is decoded; not at all where parts of it are to be blurred."""
+        area = INTERPOLATIONS[self.downscale_interpolation.lower()] is AREA
+        return reduction(self.image_size if area and not blurred else None, self.resize_mode)
+
     def options(self) -> dict[str, str]:
         """What decides the bytes, in words."""
         return {name: str(value) for name, value in asdict(self).items()}
@@ -94,7 +99,7 @@ def fitted(data: bytes, fit: Fit, boxes: Sequence[Box] | None = None) -> Fitted:
     """Make a picture fit; `boxes` are the parts to blur. Never raises for what the bytes are."""
     if fit.disable_all_reencoding:
         return Fitted(strip(data) or data)
-    shown = decode(data)
+    shown = decode_reduced(data, fit.reduction(bool(boxes)))
     if shown.pixels is None:
         return Fitted(error="Image decoding error")
     width, height = shown.width, shown.height
@@ -120,9 +125,10 @@ def _made(shown: Picture, fit: Fit, boxes: Sequence[Box] | None) -> Fitted:
         fit.resize_only_if_bigger,
         down=INTERPOLATIONS[fit.downscale_interpolation.lower()],
         up=INTERPOLATIONS[fit.upscale_interpolation.lower()],
+        part=shown.part(),
     )
     kept = strip(shown.data) if fit.skip_reencode and image is shown.pixels and _as_wanted(shown, fit) else None
-    return Fitted(kept or _encoded(image, shown.data, fit), *image.size, shown.width, shown.height)
+    return Fitted(kept or _encoded(image, shown.profile, fit), *image.size, shown.width, shown.height)
 
 
 def _as_wanted(shown: Picture, fit: Fit) -> bool:
@@ -132,8 +138,8 @@ def _as_wanted(shown: Picture, fit: Fit) -> bool:
     return not Image.open(io.BytesIO(shown.data), formats=[shown.format]).has_transparency_data
 
 
-def _encoded(image: Image.Image, data: bytes, fit: Fit) -> bytes:
-    options: dict[str, Any] = {"icc_profile": profile_for(image.mode, data)}
+def _encoded(image: Image.Image, profile: bytes | None, fit: Fit) -> bytes:
+    options: dict[str, Any] = {"icc_profile": profile if suits(profile, image.mode) else None}
     options["compress_level" if fit.encode_format == "png" else "quality"] = fit.encode_quality
     plain = image.copy()
     plain.info = {}  # no comment, no date

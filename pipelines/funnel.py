@@ -30,8 +30,8 @@ class Funnel:
 
     `verdicts` are in the recipe's order, all of them named, that of kept pairs left out. `failed` are kept pairs whose
     picture could not be packed: known of a release, 0 before. The other dicts are sorted by falling count: `outcomes`
-    and `pages` count URLs of pictures and of pages by how their last fetch ended; `sites`, `sources` and `classes`
-    count kept pairs.
+    and `pages` count URLs of pictures and of pages by how their last fetch ended; `sites` and `sources` count kept
+    pairs. `classes` have of each class its pairs, how many are kept, and how many of those are in the base.
     """
 
     found: int
@@ -47,7 +47,7 @@ class Funnel:
     pages: dict[str, int]
     sites: dict[str, int]
     sources: dict[str, int]
-    classes: dict[str, int]
+    classes: dict[str, tuple[int, int, int]]
 
     def packed(self, counts: Counts) -> Funnel:
         """The funnel as a release ends it: the samples that are in its tars, and the pairs that could not be packed."""
@@ -81,6 +81,7 @@ def funnel(corpus: Corpus, recipe: Recipe) -> Funnel:
     measured = [min([_rows(corpus.signals(family, shard)) for family in families], default=0) for shard in names]
     unfetched = files.listing(corpus.path("pairs", "unfetched"), ".parquet")
     verdicts, kept = _judged(corpus, recipe, names)
+    classes, base = _classes(corpus, recipe, names)
     urls = _last_outcomes(corpus)
     return Funnel(
         found=sum(fetched) + sum(_rows(corpus.path("pairs", "unfetched", name)) for name in unfetched),
@@ -96,7 +97,7 @@ def funnel(corpus: Corpus, recipe: Recipe) -> Funnel:
         pages=_falling(urls[str(UrlKind.PAGE)]),
         sites=_falling(kept["site"]),
         sources=_falling(kept["source"]),
-        classes=_falling(kept["class"]),
+        classes={name: (count, kept["class"][name], base[name]) for name, count in _falling(classes).items()},
     )
 
 
@@ -128,6 +129,17 @@ def _judged(corpus: Corpus, recipe: Recipe, names: list[str]) -> tuple[Counter[o
             table = pairs if name in pairs.column_names else ledger
             counter.update(_counts(table.column(name).filter(inside)))
     return verdicts, kept
+
+
+def _classes(corpus: Corpus, recipe: Recipe, names: list[str]) -> tuple[Counter[object], Counter[object]]:
+    """All pairs by class, and those of the base."""
+    every: Counter[object] = Counter()
+    base: Counter[object] = Counter()
+    for shard in names:
+        ledger = files.read_table(corpus.ledger(recipe.name, shard), ["base", "class"])
+        every.update(_counts(ledger.column("class")))
+        base.update(_counts(ledger.column("class").filter(ledger.column("base"))))
+    return every, base
 
 
 def _counts(column: pa.ChunkedArray) -> dict[object, int]:

@@ -16,7 +16,7 @@ from pipelines import shards
 from pipelines.corpus import Corpus
 from pipelines.ranges import passes
 from schemas.recipe import Keep, Recipe
-from schemas.signals import all_signals
+from schemas.signals import signal_field
 from schemas.tables import describe
 
 BINS = 40  # fine enough to see two humps, coarse enough that a bar is some pixels wide
@@ -118,10 +118,9 @@ class _Counting:
 
 def numeric(recipe: Recipe) -> list[str]:
     """The signals that the recipe names and that are numbers, in its order: its keeps first, then its ranks."""
-    signals = all_signals()
     keeps = [keep.signal for keep in (*recipe.keep, *recipe.strong_keeps)]
     named = dict.fromkeys([*keeps, *(rank.removeprefix("-") for rank in recipe.ranks())])
-    kinds = {name: signals[name].type for name in named}
+    kinds = {name: signal_field(name).type for name in named}
     return [name for name, kind in kinds.items() if pa.types.is_integer(kind) or pa.types.is_floating(kind)]
 
 
@@ -149,7 +148,7 @@ def _numbers(table: pa.Table, name: str) -> np.ndarray:
 
 
 def _empty(recipe: Recipe, name: str, extent: _Extent) -> Histogram:
-    signal = all_signals()[name]
+    signal = signal_field(name)
     whole = pa.types.is_integer(signal.type)
     bounds = [*_bounds(recipe.keep, name, whole, False), *_bounds(recipe.strong_keeps, name, whole, True)]
     log = extent.long_tailed

@@ -1,7 +1,8 @@
 """judge: one verdict for every pair, by a recipe; then tiers, and the base subset. One row in the ledger per pair.
 
-Keeps are ranges, judged shard by shard in Arrow. The onces, `top` and the base look at the whole corpus: they send
-small rows through Beam and choose with combiners, so that no group is ever held.
+Keeps are ranges, judged shard by shard in Arrow. `top` and the base look at the whole corpus, and send counts and the
+rows of single bins through Beam; only the onces send a small row for every pair that is left, and choose with
+combiners, so that no group is ever held.
 """
 
 from __future__ import annotations
@@ -9,25 +10,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import files, ledgers, shards
+from pipelines import base as bases
+from pipelines import files, ledgers, order, scores, shards
 from pipelines.corpus import Corpus
-from pipelines.cut import Cut, Rank
-from pipelines.draw import shares
+from pipelines.cut import Cut, Sizes
 from pipelines.engine import Engine, run
+from pipelines.order import Rank
 from pipelines.outputs import Outputs
-from pipelines.ranges import first_failed, passes_all, ranks, top_order
+from pipelines.ranges import NOTHING, first_failed, passes_all, top_order
 from schemas import recipe as recipes
-from schemas.recipe import Base, Keep, Recipe
+from schemas.recipe import Keep, Recipe
+from schemas.signals import signal_field
 from schemas.tables import LEDGER
-
-NOTHING: Rank = ((-1, 0.0),)  # a rank before every other: a top that is too small for a single pair
-OTHER = "other"  # the class of a pair whose source gives none
 
 
 class Survivor(NamedTuple):
@@ -37,18 +40,16 @@ class Survivor(NamedTuple):
     row: int
     groups: tuple[str, ...]  # for each once, what the pair agrees on with others
     orders: tuple[Rank, ...]  # for each once, the pair's rank
-    tier: str
-    class_: str
-    order: Rank  # the pair's rank in the base
 
 
 def judge(corpus: Corpus, recipe: Recipe, *, engine: Engine) -> dict[str, int]:
     """Write the recipe's ledger; returns the number of pairs by verdict ('' for kept), as `tally` does.
 
     Does nothing when the ledger was made by this very recipe from these very signals. Raises BadInput, with the
-    command to run, where the recipe names a signal that was not measured.
+    command to run, where the recipe names a signal that was not measured, or match_score where several were.
     """
-    shards.need(corpus, ledgers.families(recipe))
+    recipe = scores.resolve(corpus, recipe)
+    shards.need(corpus, ledgers.behind(corpus, recipe))
     made_from = ledgers.made_from(corpus, recipe)
     outputs = Outputs({corpus.ledger(recipe.name, shard): made_from for shard in corpus.shards()})
     if outputs.missing():
@@ -79,29 +80,17 @@ class Judge(beam.PTransform):
         corpus, recipe = self.corpus, self.recipe
         names = pbegin | "shards" >> beam.Create(corpus.shards(), reshuffle=True)
         cuts = beam.pvalue.AsDict(names | "tops" >> Tops(corpus, recipe))
-        passed = names | "keeps" >> beam.FlatMap(survivors, corpus, recipe, cuts)
-        marks = []  # (shard, (row, how many onces it has passed))
-        for number, once in enumerate(recipe.once):
-            passed = (
-                passed
-                | f"group {number}" >> beam.Map(by_group, number)
-                | f"best {number}" >> beam.combiners.Top.SmallestPerKey(once.limit)
-                | f"winners {number}" >> beam.FlatMapTuple(winners)
-            )
-            marks.append(passed | f"mark {number}" >> beam.Map(mark, number + 1))
+        come = names | "how far" >> Come(corpus, recipe, cuts)
+        drawn: tuple[Any, Any] = ({}, {})
         if recipe.base:
-            marks.append(passed | "base" >> Draw(recipe.base) | "mark base" >> beam.Map(mark, len(recipe.once) + 1))
-        marks.append(names | "every shard" >> beam.Map(lambda shard: (shard, (-1, 0))))
-        return (
-            marks
-            | "marks" >> beam.Flatten()
-            | "by shard" >> beam.GroupByKey()
-            | "write" >> beam.Map(write_ledger, corpus, recipe, self.made_from, cuts)
-        )
+            able = come | "able" >> beam.Map(able_rows, corpus, recipe, cuts)
+            draw = bases.Draw(able, corpus, recipe.base)
+            drawn = (draw.wanted, draw.cuts)
+        return come | "write" >> beam.Map(write_ledger, corpus, recipe, self.made_from, cuts, *drawn)
 
 
 class Tops(beam.PTransform):
-    """Shard names -> (the name of a `top`, the last rank inside it)."""
+    """Shard names -> (the name of a fraction, the last rank inside it)."""
 
     def __init__(self, corpus: Corpus, recipe: Recipe) -> None:
         super().__init__()
@@ -111,20 +100,24 @@ class Tops(beam.PTransform):
     def expand(self, names: beam.PCollection) -> beam.PCollection:
         if not self.keeps:
             return names.pipeline | beam.Create([])
-        rows = names | "values" >> beam.FlatMap(top_ranks, self.corpus, self.keeps)
-        fractions = {keep.top_name: keep.top for keep in self.keeps}
-        wanted = rows | beam.combiners.Count.PerKey() | beam.Map(top_count, fractions)
+        rows = partial(top_ranks, corpus=self.corpus, keeps=self.keeps)
+        fractions = {keep.cut_name(part): part for keep in self.keeps for part in keep.fractions}
+        sizes = names | "values" >> Sizes(rows)
+        wanted = sizes | "wanted" >> beam.Map(top_count, fractions)
         none = wanted | "empty tops" >> beam.FlatMapTuple(lambda name, count: [] if count else [(name, NOTHING)])
-        return (none, rows | Cut(beam.pvalue.AsDict(wanted))) | "cuts" >> beam.Flatten()
+        cuts = names | "cut" >> Cut(rows, beam.pvalue.AsDict(sizes), beam.pvalue.AsDict(wanted))
+        return (none, cuts) | "cuts" >> beam.Flatten()
 
 
-def top_ranks(shard: str, corpus: Corpus, keeps: tuple[Keep, ...]) -> Iterator[tuple[str, Rank]]:
-    """The rank of every value that is a number, for each keep with `top`."""
+def top_ranks(shard: str, corpus: Corpus, keeps: tuple[Keep, ...]) -> Iterator[tuple[str, order.Columns]]:
+    """The ranks of the values that are numbers, for each fraction that a keep cuts at."""
     table = shards.read(corpus, shard, [keep.signal for keep in keeps])
-    for keep in {keep.top_name: keep for keep in keeps}.values():
-        for rank in ranks(table, (top_order(keep),)):
-            if rank[0][0] == 0:  # NaN is in no range, so it does not count
-                yield keep.top_name, rank
+    named = {keep.cut_name(part): keep for keep in keeps for part in keep.fractions}
+    for name, keep in named.items():
+        ranks = order.columns(table, (top_order(keep),))
+        if pa.types.is_floating(signal_field(keep.signal).type):  # NaN is in no range, so it does not count
+            ranks = order.take(ranks, ~np.isnan(table.column(keep.signal).to_numpy()))
+        yield name, ranks
 
 
 def top_count(counted: tuple[str, int], fractions: Mapping[str, float]) -> tuple[str, int]:
@@ -133,32 +126,48 @@ def top_count(counted: tuple[str, int], fractions: Mapping[str, float]) -> tuple
     return name, math.floor(fractions[name] * count)
 
 
+class Come(beam.PTransform):
+    """Shard names -> (shard, how many onces each of its rows has passed, two bytes a row); no bytes without onces."""
+
+    def __init__(self, corpus: Corpus, recipe: Recipe, cuts: beam.pvalue.AsDict) -> None:
+        super().__init__()
+        self.corpus, self.recipe, self.cuts = corpus, recipe, cuts
+
+    def expand(self, names: beam.PCollection) -> beam.PCollection:
+        if not self.recipe.once:
+            return names | "no once" >> beam.Map(lambda shard: (shard, b""))
+        passed = names | "keeps" >> beam.FlatMap(survivors, self.corpus, self.recipe, self.cuts)
+        marks = [names | "every shard" >> beam.Map(lambda shard: (shard, (-1, 0)))]  # (shard, (row, onces passed))
+        for number, once in enumerate(self.recipe.once):
+            passed = (
+                passed
+                | f"group {number}" >> beam.Map(by_group, number)
+                | f"best {number}" >> beam.combiners.Top.SmallestPerKey(once.limit)
+                | f"winners {number}" >> beam.FlatMapTuple(winners)
+            )
+            marks.append(passed | f"mark {number}" >> beam.Map(mark, number + 1))
+        return (
+            marks
+            | "marks" >> beam.Flatten()
+            | "by shard" >> beam.GroupByKey()
+            | "stages" >> beam.Map(stages, self.corpus)
+        )
+
+
 def survivors(shard: str, corpus: Corpus, recipe: Recipe, cuts: dict[str, Rank]) -> Iterator[Survivor]:
     """The pairs of one shard that pass every keep."""
-    table = shards.read(corpus, shard, [*recipe.columns(), "class"])
-    strong = is_strong(recipe, table, cuts)
+    table = shards.read(corpus, shard, recipe.columns())
+    rows = np.flatnonzero(first_failed(recipe.keep, table, cuts) == 0)
+    table = table.take(rows)
     groups = [[table.column(name).to_pylist() for name in once.by] for once in recipe.once]
-    orders = [ranks(table, once.best) for once in recipe.once]
-    order = ranks(table, recipe.base.best if recipe.base else ())
-    classes = table.column("class").to_pylist()
-    for row, verdict in enumerate(first_failed(recipe.keep, table, cuts)):
-        if not verdict:
-            yield Survivor(
-                shard=shard,
-                row=row,
-                groups=tuple(json.dumps([column[row] for column in by]) for by in groups),
-                orders=tuple(rank[row] for rank in orders),
-                tier="strong" if strong[row] else "weak",
-                class_=classes[row] or OTHER,
-                order=order[row],
-            )
-
-
-def is_strong(recipe: Recipe, table: pa.Table, cuts: dict[str, Rank]) -> Any:
-    """One boolean per row: whether it is strong if it is kept. Without a strong tier none is."""
-    if not recipe.strong_keeps:
-        return [False] * len(table)
-    return passes_all(recipe.strong_keeps, table, cuts)
+    ranks = [order.tuples(order.columns(table, once.best)) for once in recipe.once]
+    for place, row in enumerate(rows.tolist()):
+        yield Survivor(
+            shard=shard,
+            row=row,
+            groups=tuple(json.dumps([column[place] for column in by]) for by in groups),
+            orders=tuple(rank[place] for rank in ranks),
+        )
 
 
 def by_group(pair: Survivor, number: int) -> tuple[str, tuple[Rank, Survivor]]:
@@ -177,64 +186,68 @@ def mark(pair: Survivor, stage: int) -> tuple[str, tuple[int, int]]:
     return pair.shard, (pair.row, stage)
 
 
-class Draw(beam.PTransform):
-    """Survivors of every once -> those in the base: of each class its share, the best by rank."""
-
-    def __init__(self, base: Base) -> None:
-        super().__init__()
-        self.base = base
-
-    def expand(self, passed: beam.PCollection) -> beam.PCollection:
-        base = self.base
-        able = passed | "from" >> beam.Filter(lambda pair: base.from_ in ("kept", pair.tier))
-        wanted = (
-            able
-            | "classes" >> beam.Map(lambda pair: pair.class_)
-            | beam.combiners.Count.PerElement()
-            | beam.combiners.ToList()
-            | "shares" >> beam.FlatMap(lambda sizes: shares(dict(sizes), base.size, base.floor, base.cap).items())
-        )
-        wanted = beam.pvalue.AsDict(wanted)
-        cuts = able | "by class" >> beam.Map(lambda pair: (pair.class_, pair.order)) | Cut(wanted)
-        return able | "drawn" >> beam.Filter(is_drawn, wanted, beam.pvalue.AsDict(cuts))
+def stages(group: tuple[str, Iterable[tuple[int, int]]], corpus: Corpus) -> tuple[str, bytes]:
+    """(shard, how many onces each of its rows has passed)."""
+    shard, marks = group
+    passed = np.zeros(int(files.metadata(corpus.pairs(shard))["rows"]), np.uint16)
+    for row, stage in marks:
+        if row >= 0:
+            passed[row] = max(passed[row], stage)
+    return shard, passed.tobytes()
 
 
-def is_drawn(pair: Survivor, wanted: Mapping[str, int], cuts: Mapping[str, Rank]) -> bool:
-    """Whether a pair is among the best of its class, as many as its share."""
-    if pair.class_ in cuts:
-        return bool(pair.order <= cuts[pair.class_])
-    return wanted.get(pair.class_, 0) > 0  # no cut: the share is the whole class, or nothing of it
+def able_rows(come: tuple[str, bytes], corpus: Corpus, recipe: Recipe, cuts: dict[str, Rank]) -> bases.Able:
+    """Which rows of one shard may be drawn for the base: kept ones, of its tier."""
+    shard, passed = come
+    table = shards.read(corpus, shard, recipe.columns())
+    return shard, bases.packed(_able(recipe, first_step(recipe, table, passed, cuts), is_strong(recipe, table, cuts)))
+
+
+def first_step(recipe: Recipe, table: pa.Table, passed: bytes, cuts: Mapping[str, Rank]) -> npt.NDArray[np.int32]:
+    """The first step, keep or once, that each row fails, counted from 1; 0 for a kept row."""
+    failed: npt.NDArray[np.int32] = first_failed(recipe.keep, table, cuts)
+    if recipe.once:
+        come = np.frombuffer(passed, np.uint16).astype(np.int32)
+        out = (failed == 0) & (come < len(recipe.once))
+        failed[out] = len(recipe.keep) + 1 + come[out]
+    return failed
+
+
+def is_strong(recipe: Recipe, table: pa.Table, cuts: Mapping[str, Rank]) -> npt.NDArray[np.bool_]:
+    """One boolean per row: whether it is strong if it is kept. Without a strong tier none is."""
+    if not recipe.strong_keeps:
+        return np.zeros(len(table), bool)
+    strong: npt.NDArray[np.bool_] = passes_all(recipe.strong_keeps, table, cuts)
+    return strong
+
+
+def _able(recipe: Recipe, failed: npt.NDArray[np.int32], strong: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    of = recipe.base.from_ if recipe.base else "kept"
+    return (failed == 0) & (strong if of == "strong" else ~strong if of == "weak" else True)
 
 
 def write_ledger(
-    group: tuple[str, Iterable[tuple[int, int]]],
+    come: tuple[str, bytes],
     corpus: Corpus,
     recipe: Recipe,
     made_from: str,
     cuts: dict[str, Rank],
+    wanted: dict[str, int],
+    base_cuts: dict[str, Rank],
 ) -> None:
     """Write one shard's ledger: verdict, tier, class and base of every pair, in the order of the pairs."""
-    shard, marks = group
-    table = shards.read(corpus, shard, [*recipe.columns(), "class"])
-    stages = [0] * len(table)
-    for row, stage in marks:
-        if row >= 0:
-            stages[row] = max(stages[row], stage)
-    names = ["", *(once.verdict for once in recipe.once)]
-    verdicts = [
-        failed or (names[stage + 1] if stage < len(recipe.once) else "")
-        for failed, stage in zip(first_failed(recipe.keep, table, cuts), stages, strict=True)
-    ]
-    strong = is_strong(recipe, table, cuts)
-    tiers = [
-        "" if verdict else ("strong" if is_top else "weak") for verdict, is_top in zip(verdicts, strong, strict=True)
-    ]
+    shard, passed = come
+    table = shards.read(corpus, shard, [*recipe.columns(), *ledgers.classed_by(corpus, shard)])
+    failed, strong = first_step(recipe, table, passed, cuts), is_strong(recipe, table, cuts)
+    base = np.zeros(len(table), bool)
+    if recipe.base:
+        base = bases.is_drawn(table, _able(recipe, failed, strong), recipe.base, wanted, base_cuts)
     ledger = {
         "key": table.column("key"),
-        "verdict": verdicts,
-        "tier": tiers,
-        "class": [name or OTHER for name in table.column("class").to_pylist()],
-        "base": [stage > len(recipe.once) for stage in stages],
+        "verdict": pa.array(["", *recipe.verdicts()]).take(pa.array(failed)),
+        "tier": pa.array(["", "weak", "strong"]).take(pa.array(np.where(failed == 0, 1 + strong, 0))),
+        "class": bases.classes(table),
+        "base": base,
     }
     path = corpus.ledger(recipe.name, shard)
     files.write_table(path, pa.table(ledger, LEDGER), made_from, recipe=recipes.canonical(recipe))

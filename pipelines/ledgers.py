@@ -15,20 +15,35 @@ from schemas.errors import BadInput, Damaged
 from schemas.recipe import Recipe
 from schemas.signals import family_of
 
+TOPIC = "topic"
+"""The family that a pair's class comes from where its source gives none."""
+
 
 def families(recipe: Recipe) -> list[str]:
     """The families of the signals that a recipe names."""
     return sorted({family_of(name) for name in recipe.columns()} - {"pairs"})
 
 
+def behind(corpus: Corpus, recipe: Recipe) -> list[str]:
+    """The families that a ledger is made from: those of the recipe's signals, and topic where it was measured."""
+    told = any(files.exists(corpus.signals(TOPIC, shard)) for shard in corpus.shards())
+    return sorted({*families(recipe), *([TOPIC] if told else [])})
+
+
+def classed_by(corpus: Corpus, shard: str) -> list[str]:
+    """The columns that a pair's class comes from: its source's, and the topic where it was measured."""
+    return ["class", "topic_class"] if files.exists(corpus.signals(TOPIC, shard)) else ["class"]
+
+
 def made_from(corpus: Corpus, recipe: Recipe) -> str:
-    """The digest of all that decides a ledger: the recipe, the pairs and the signals that it names."""
-    return files.digest("judge 2", recipes.canonical(recipe), shards.made_from(corpus, families(recipe)))
+    """The digest of all that decides a ledger: the recipe, the pairs, the signals that it names, and the classes."""
+    signals = shards.made_from(corpus, behind(corpus, recipe), recipe.models())
+    return files.digest("judge 2", recipes.canonical(recipe), signals)
 
 
 def need(corpus: Corpus, recipe: Recipe) -> None:
     """Raise BadInput with the command to run where a shard was not judged by this very recipe on these signals."""
-    shards.need(corpus, families(recipe))
+    shards.need(corpus, behind(corpus, recipe))
     wanted, way = made_from(corpus, recipe), f"run: tuwen judge {corpus.root} {recipes.option(recipe)}"
     for shard in corpus.shards():
         path = corpus.ledger(recipe.name, shard)

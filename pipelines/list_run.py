@@ -8,9 +8,7 @@ from dataclasses import replace
 from pipelines.corpus import Corpus
 from pipelines.crawl import crawl
 from pipelines.crawl_options import CrawlOptions
-from pipelines.engine import Engine
 from pipelines.img2dataset import ListRun
-from pipelines.listed import check, write_samples
 from pipelines.progress import summary
 
 
@@ -23,9 +21,16 @@ def list_run(options: CrawlOptions, wanted: ListRun, beam_args: tuple[str, ...] 
         print(f"tuwen: {note}", file=sys.stderr)
     options = replace(options, input_format=wanted.input_format or options.input_format)
     if wanted.samples is not None and options.url_list:
+        from pipelines.engine import Engine  # imports Beam, which takes a second
+        from pipelines.engine import check as check_engine
+        from pipelines.listed import check
+
+        engine = Engine(wanted.engine, wanted.workers, beam_args)
+        check_engine(engine)
         check(options.url_list, options.input_format, wanted.samples)
     crawl(options, **wanted.changes)
     if wanted.samples is not None and options.url_list:
-        engine = Engine(wanted.engine, wanted.workers, beam_args)
+        from pipelines.listed import write_samples
+
         counts = write_samples(options.url_list, options.input_format, Corpus(options.out), wanted.samples, engine)
         print(f"samples: {summary(counts) or 'none'}")

@@ -18,10 +18,11 @@ import msgspec
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines import files, ledgers
+from pipelines import files, ledgers, uids
 from pipelines import shards as raw
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
+from pipelines.matched import models_of
 from pipelines.resize import Packing
 from pipelines.sample import Row, Shards, out_already, write_shard
 from schemas import manifest
@@ -29,13 +30,14 @@ from schemas.errors import BadInput, Damaged, WorkFailed
 from schemas.manifest import Manifest
 from schemas.pair import shard_of
 from schemas.recipe import Recipe
-from schemas.signals import FAMILIES
+from schemas.signals import FAMILIES, score_column
 from schemas.tables import PAIRS
 
 __all__ = ["Pack", "Packing", "clock", "pack", "packed", "published", "sweep"]
 
 LOOKED = "items looked at"  # the counter that says whether the others are whole
 TIERS = ("weak", "strong", "base")
+BESIDE = ("sizes.json", uids.NAME)  # what lies beside the shards of a tier and is of all of them
 
 
 def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packing: Packing) -> dict[str, int]:
@@ -58,7 +60,7 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     wanted = {f"{tier}/{shard_name(number)}" for tier, count in plan.items() for number in range(count)}
     if out and {f"{name}.tar" for name in wanted} != {path for path in sealed if path.endswith(".tar")}:
         raise out_already(folder)
-    shards = Shards(corpus, folder, packing, clock(corpus), sealed)
+    shards = Shards(corpus, folder, packing, clock(corpus), sealed, tuple(models_of(corpus)))
     run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
     if not counted:  # a dry run: nothing is known, so nothing is stale
         return {}
@@ -90,7 +92,7 @@ class Pack(beam.PTransform):
         rows = (
             pbegin
             | "shards" >> beam.Create(self.names, reshuffle=True)
-            | "rows" >> beam.FlatMap(rows_of, self.shards.corpus, self.recipe, self.plan)
+            | "rows" >> beam.FlatMap(rows_of, self.shards.corpus, self.recipe, self.plan, self.shards.models)
         )
         outputs = pbegin | "every shard" >> beam.Create(every)
         return (
@@ -109,11 +111,13 @@ def count(shard: str, corpus: Corpus, recipe: str) -> None:
         beam.metrics.Metrics.counter("pack", f"{tier} bytes").inc(pc.sum(lengths.filter(mask)).as_py() or 0)
 
 
-def rows_of(shard: str, corpus: Corpus, recipe: str, plan: dict[str, int]) -> Iterator[tuple[str, Row]]:
+def rows_of(
+    shard: str, corpus: Corpus, recipe: str, plan: dict[str, int], models: tuple[str, ...]
+) -> Iterator[tuple[str, Row]]:
     """The kept pairs of one raw shard with all that is known of them, each by every shard that it goes to."""
     ledger = ledgers.read(corpus, recipe, shard)
     names = [*PAIRS.names, *(name for family in FAMILIES.values() for name in family.names)]
-    table = raw.read(corpus, shard, names)
+    table = raw.read(corpus, shard, [*names, *map(score_column, models)])
     for name in ("class", "tier", "base"):
         column = ledger.column(name)
         at = table.schema.get_field_index(name)
@@ -208,10 +212,10 @@ def _remove_stale(folder: str, wanted: set[str]) -> None:
     for tier in TIERS:
         place = files.join(folder, tier)
         for name in files.listing(place):
-            if name != "sizes.json" and f"{tier}/{_stem(name)}" not in wanted:
+            if name not in BESIDE and f"{tier}/{_stem(name)}" not in wanted:
                 files.remove([files.join(place, name)])
         if not any(name.startswith(f"{tier}/") for name in wanted):
-            files.remove([files.join(place, "sizes.json")])
+            files.remove(files.join(place, name) for name in BESIDE)
             if not files.is_remote(place):
                 with contextlib.suppress(OSError):  # it was never there, or holds something of the user's
                     Path(place).rmdir()

@@ -7,18 +7,19 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from crawlers import status
 from crawlers.outbox import undelivered
-from crawlers.partition import Partition
 from crawlers.settings import Settings
+from crawlers.shares import Allowance
 from crawlers.state import check_partitions
-from pipelines.progress import while_running
+from pipelines.progress import Bar, progress, repeating
+from pipelines.waiting import Told
 from schemas.errors import TuwenError, WorkFailed
 
 Crawl = Callable[..., dict[str, int]]
@@ -35,16 +36,18 @@ def crawl_all(crawl: Crawl, corpus: Path, settings: Settings, number: int, *, ag
     checkpoint; KeyboardInterrupt likewise. The same call goes on from there.
     """
     check_partitions(corpus, number)
-    own = [replace(settings, partition=Partition(one, number)) for one in range(number)]
+    allowance = Allowance(corpus, settings, number)
+    told = Told(corpus)
 
-    def poll() -> tuple[int, Mapping[str, int]]:
+    def look(bar: Bar) -> None:
         counts = status.counts(corpus)
-        return sum(counts.values()), counts
+        bar.update(sum(counts.values()), counts)
+        told.tell(bar)
 
-    with while_running(poll, "crawl"):
-        _one_round(crawl, own, again=again)
-        while undelivered(corpus / "crawl"):
-            _one_round(crawl, own, again=False)
+    with progress("crawl") as bar, repeating(partial(look, bar)):
+        _one_round(crawl, allowance.shared(), again=again)
+        while undelivered(corpus / "crawl") or allowance.left():
+            _one_round(crawl, allowance.shared(), again=False)
     return status.counts(corpus)
 
 

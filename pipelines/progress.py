@@ -53,9 +53,11 @@ def summary(counts: Mapping[str, int]) -> str:
 
 
 class Bar(Protocol):
-    """What `progress` gives: a place to say how far the work is. Any thread may call it."""
+    """What `progress` gives: a place to say how far the work is, or `say` one line. Any thread may call it."""
 
     def update(self, done: int, counts: Mapping[str, int] | None = None) -> None: ...
+
+    def say(self, line: str) -> None: ...
 
 
 class Plain:
@@ -74,6 +76,10 @@ class Plain:
             self._line = f"{self._name}: {done}{of}" + (f" ({parts})" if parts else "")
             if self._clock() - self._written >= PAUSE:
                 self._write()
+
+    def say(self, line: str) -> None:
+        with self._lock:
+            print(printable(line), file=self._stream, flush=True)
 
     def close(self) -> None:
         with self._lock:
@@ -109,6 +115,9 @@ class Live:
 
     def update(self, done: int, counts: Mapping[str, int] | None = None) -> None:
         self._progress.update(self._task, completed=done, counts=summary(counts or {}))
+
+    def say(self, line: str) -> None:
+        self._progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         self._progress.stop()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.cut import Rank
+from pipelines import order
+from pipelines.order import Rank
 from schemas.recipe import Keep
-from schemas.signals import all_signals
+from schemas.signals import signal_field
+
+NOTHING: Rank = (np.iinfo(np.int64).min, b"")  # a rank before every other: a fraction too small for a single pair
 
 
-def passes(keep: Keep, table: pa.Table, cut: Rank | None = None) -> np.ndarray:
-    """One boolean per row: whether its value lies in the keep's range. `cut` is the last rank inside `top`, if any.
+def passes(keep: Keep, table: pa.Table, cuts: Mapping[str, Rank] | None = None) -> np.ndarray:
+    """One boolean per row: whether its value lies in the keep's range.
+
+    `cuts` has the last rank inside each fraction that keeps cut at, but for those that hold all; without any, `top` and
+    `skip` are not looked at.
 
     A bound is compared in the signal's own type, so that `min = 0.7` keeps a stored 0.7. NaN is in no range.
     """
@@ -30,9 +34,15 @@ def passes(keep: Keep, table: pa.Table, cut: Rank | None = None) -> np.ndarray:
         inside &= np.asarray(pc.greater_equal(values, _bound(keep.min, values.type)))
     if keep.max is not None:
         inside &= np.asarray(pc.less_equal(values, _bound(keep.max, values.type)))
-    if keep.top is not None and cut is not None:
-        inside &= np.fromiter((rank <= cut for rank in ranks(table, (top_order(keep),))), bool, len(table))
+    if keep.top is not None and cuts is not None:
+        inside &= _in_top(keep, order.columns(table, (top_order(keep),)), cuts)
     return inside
+
+
+def _in_top(keep: Keep, ranks: order.Columns, cuts: Mapping[str, Rank]) -> np.ndarray:
+    top, skip = (cuts.get(keep.cut_name(fraction or 0)) for fraction in (keep.top, keep.skip))
+    inside = np.ones(len(ranks[-1]), bool) if top is None else order.not_after(ranks, top)
+    return inside if skip is None else inside & ~order.not_after(ranks, skip)
 
 
 def _numbers(column: pa.ChunkedArray) -> pa.Array:
@@ -45,39 +55,20 @@ def _bound(value: float, kind: pa.DataType) -> pa.Scalar:
     return pa.scalar(value, pa.float32() if pa.types.is_float32(kind) else pa.float64())
 
 
-def first_failed(keeps: Sequence[Keep], table: pa.Table, cuts: dict[str, Rank]) -> list[str]:
-    """The verdict of each row: the name of the first keep that it fails, '' when it passes all."""
-    verdicts = np.full(len(table), "", object)
-    undecided = np.ones(len(table), bool)
-    for keep in keeps:
-        failed = undecided & ~passes(keep, table, cuts.get(keep.top_name))
-        verdicts[failed] = keep.verdict
-        undecided &= ~failed
-    return list(verdicts)
+def first_failed(keeps: Sequence[Keep], table: pa.Table, cuts: Mapping[str, Rank]) -> np.ndarray:
+    """The first keep that each row fails, counted from 1; 0 for a row that passes all."""
+    failed = np.zeros(len(table), np.int32)
+    for number, keep in enumerate(keeps, 1):
+        failed[(failed == 0) & ~passes(keep, table, cuts)] = number
+    return failed
 
 
-def passes_all(keeps: Sequence[Keep], table: pa.Table, cuts: dict[str, Rank]) -> np.ndarray:
+def passes_all(keeps: Sequence[Keep], table: pa.Table, cuts: Mapping[str, Rank]) -> np.ndarray:
     """One boolean per row: whether it passes every one of the keeps."""
-    inside = np.ones(len(table), bool)
-    for keep in keeps:
-        inside &= passes(keep, table, cuts.get(keep.top_name))
-    return inside
+    return first_failed(keeps, table, cuts) == 0
 
 
 def top_order(keep: Keep) -> str:
     """The rank that `top` means: more is better, unless the signal says that low is good."""
-    low = (all_signals()[keep.signal].metadata or {}).get(b"good") == b"low"
+    low = (signal_field(keep.signal).metadata or {}).get(b"good") == b"low"
     return keep.signal if low else f"-{keep.signal}"
-
-
-def ranks(table: pa.Table, best: Sequence[str]) -> list[Rank]:
-    """A tuple per row whose smallest is the best: by each of `best` in turn, then by key. NaN comes last."""
-    columns = [_ranked(table.column(name.removeprefix("-")).to_pylist(), name.startswith("-")) for name in best]
-    return list(zip(*columns, table.column("key").to_pylist(), strict=True))
-
-
-def _ranked(values: list[Any], descending: bool) -> list[Any]:
-    sign = -1 if descending else 1
-    if values and isinstance(values[0], str):
-        return values
-    return [(1, 0.0) if isinstance(value, float) and math.isnan(value) else (0, sign * value) for value in values]

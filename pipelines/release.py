@@ -18,9 +18,10 @@ import msgspec
 import pyarrow as pa
 
 from filters import FAMILIES as MEASURED
-from pipelines import card, croissant, files, ledgers, tally
+from pipelines import card, croissant, files, ledgers, tally, uids
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
+from pipelines.matched import models_of
 from pipelines.pack import TIERS, check_counted, check_version, clock, packed, published, sweep
 from pipelines.sample import out_already
 from schemas import manifest
@@ -73,6 +74,8 @@ def release(
         "CARD.md": lambda: card.render(facts, "CARD.md.j2"),
         "CARD.zh.md": lambda: card.render(facts, "CARD.zh.md.j2"),
     }
+    if shards["base"]:
+        pages[f"base/{uids.NAME}"] = lambda: uids.npy(folder, shards["base"])
     if report or (out and "report.html" in out.files):
         pages["report.html"] = lambda: _report(report, made, folder)
     written = {name: _write_page(folder, name, make, out) for name, make in pages.items()}
@@ -204,12 +207,16 @@ def _manifest(
         verdicts={**dict.fromkeys(["", *recipe.verdicts()], 0), **verdicts},
         outcomes=tally.group(counted, "outcome"),
         files={},
+        models=models_of(corpus),
     )
 
 
 def _family(corpus: Corpus, family: str) -> str:
     """A family's version, and the digests of what its numbers come from."""
-    version = files.metadata(corpus.signals(family, corpus.shards()[0]))["version"]
+    written = files.metadata(corpus.signals(family, corpus.shards()[0]))
+    version = written["version"]
+    if "digests" in written:  # of what a command line chose, which only the file knows
+        return f"version {version}, {written['digests']}"
     digests = MEASURED[family].digests() if family in MEASURED else {}
     return ", ".join([f"version {version}", *(f"{name} {digest}" for name, digest in sorted(digests.items()))])
 

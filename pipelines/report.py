@@ -13,13 +13,16 @@ import pyarrow as pa
 from jinja2 import Environment, StrictUndefined, Template
 
 from pipelines import charts
+from pipelines.base import drawn_by_class, short_of_floor
 from pipelines.corpus import Corpus
 from pipelines.examples import Example, examples, printable
 from pipelines.funnel import Funnel, percent
 from pipelines.histograms import histograms
+from pipelines.scored import scored
 from schemas.recipe import Keep, Once, Recipe
-from schemas.signals import all_signals
+from schemas.signals import signal_field
 
+CLASSES = 20  # rows of the table of classes: WuDaoMM's nineteen, and other
 TOP = 12  # rows of a table of names: the head of a long tail, and the rest in one row
 
 
@@ -67,12 +70,23 @@ def report(corpus: Corpus, recipe: Recipe, funnel: Funnel) -> bytes:
         steps=_steps(funnel),
         drops=_drops(recipe, funnel, shown),
         kept=[(name, getattr(funnel, name), shown[f"+{name}"]) for name in ("strong", "weak", "base")],
+        short=_short(corpus, recipe),
         strong_rules=[(_range(keep), keep.why) for keep in recipe.strong_keeps],
         charts=[charts.chart(histogram) for histogram in histograms(corpus, recipe)],
+        scores=scored(corpus, recipe),
+        classes=_classes(funnel),
         names=_tables(funnel),
         svg=charts,
     )
     return (page.rstrip() + "\n").encode()
+
+
+def _short(corpus: Corpus, recipe: Recipe) -> list[tuple[str, int, int]]:
+    """(class, pairs in the base, pairs that it is short of the floor) for each class that is."""
+    if not recipe.base or not recipe.base.floor:
+        return []
+    drawn = drawn_by_class(corpus, recipe)
+    return [(printable(name), drawn[name], count) for name, count in short_of_floor(drawn, recipe.base.floor).items()]
 
 
 def _template() -> Template:
@@ -105,13 +119,18 @@ def _range(keep: Keep) -> str:
     if keep.one_of:
         return f"{name} is {' or '.join(keep.one_of)}"
     if keep.top is not None:
-        return f"{name} in the best {percent(round(keep.top * 10_000), 10_000)}"
-    if pa.types.is_boolean(all_signals()[name].type):
+        skipped = f", without the best {_share(keep.skip)}" if keep.skip else ""
+        return f"{name} in the best {_share(keep.top)}{skipped}"
+    if pa.types.is_boolean(signal_field(name).type):
         return f"{name} is {'true' if keep.min is not None and keep.min > 0 else 'false'}"
     low, high = (None if bound is None else charts.number(bound) for bound in (keep.min, keep.max))
     if low is not None and high is not None:
         return f"{low} ≤ {name} ≤ {high}"
     return f"{name} ≥ {low}" if low is not None else f"{name} ≤ {high}"
+
+
+def _share(fraction: float) -> str:
+    return percent(round(fraction * 10_000), 10_000)
 
 
 def _repeats(once: Once) -> str:
@@ -122,11 +141,20 @@ def _repeats(once: Once) -> str:
 def _tables(funnel: Funnel) -> list[Names]:
     return [
         _names("Text sources", "kept pairs", funnel.sources),
-        _names("Classes", "kept pairs", funnel.classes),
         _names("Top sites", "kept pairs", funnel.sites),
         _names("Pictures", "URLs, by outcome", funnel.outcomes),
         _names("Pages", "URLs, by outcome", funnel.pages),
     ]
+
+
+def _classes(funnel: Funnel) -> list[tuple[str, int, int, int]]:
+    """(class, its pairs, those kept, those in the base), and in the last row all that have no row of their own."""
+    rows = [(printable(name), pairs, kept, base) for name, (pairs, kept, base) in funnel.classes.items()]
+    head, tail = rows[:CLASSES], rows[CLASSES:]
+    if not tail:
+        return head
+    pairs, kept, base = sum(row[1] for row in tail), sum(row[2] for row in tail), sum(row[3] for row in tail)
+    return [*head, (f"{len(tail):,} more", pairs, kept, base)]
 
 
 def _names(title: str, what: str, counts: dict[str, int]) -> Names:

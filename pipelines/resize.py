@@ -1,7 +1,7 @@
 """A picture as it is packed: as it came but for its metadata, or encoded again where that cannot be.
 
 The modes of resizing are img2dataset's, with its names and its numbers; where it uses OpenCV's INTER_AREA and
-INTER_LANCZOS4, Pillow's BOX and LANCZOS stand here.
+INTER_LANCZOS4, Pillow's HAMMING and LANCZOS stand here: benchmarks/README.md has how near they come.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from filters.picture import decode, sniff
+from filters.picture import TURNS, Box, Reduction, decode_reduced, sniff
 from pipelines.strip import strip
 from schemas.errors import BadInput
 
@@ -24,6 +24,10 @@ ENDING = "jpg"
 the bytes, not at the name; `image_format` in the row says what they are."""
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
+_BY_SHORTER = ("keep_ratio", "center_crop")  # the shorter side becomes the size; of the others the longer does
+AREA = Image.Resampling.HAMMING  # of Pillow's filters the nearest to INTER_AREA: BOX knows no part of a pixel
+LANCZOS = Image.Resampling.LANCZOS
+_SPARE = 2  # times the pixels wanted that a JPEG is decoded to: less shows, more only costs (benchmarks/README.md)
 WHITE = (255, 255, 255)  # what transparent parts lie on, as on most pages, and what a border is made of
 KEPT_QUALITY = 95  # where a picture that should have stayed as it came must be encoded again: no loss that shows
 
@@ -114,23 +118,26 @@ def resized(
     mode: str,
     only_if_bigger: bool = False,
     *,
-    down: Image.Resampling = Image.Resampling.BOX,
-    up: Image.Resampling = Image.Resampling.LANCZOS,
+    down: Image.Resampling = AREA,
+    up: Image.Resampling = LANCZOS,
+    part: Box | None = None,
 ) -> Image.Image:
     """An image resized as img2dataset does; `size` in pixels. It is the same object where nothing is to be done.
 
+    `part` is where the picture lies in the image, where that is not from end to end (`Picture.part`).
     keep_ratio: the shorter side becomes `size`; keep_ratio_largest: the longer side does; center_crop: as keep_ratio,
     then the middle square; border: as keep_ratio_largest, then white around it to a square; no: as it is.
     """
     if mode == "no":
         return image
-    shorter = mode in ("keep_ratio", "center_crop")
-    side = min(image.size) if shorter else max(image.size)
+    box = part or (0.0, 0.0, *image.size)
+    extent = box[2] - box[0], box[3] - box[1]
+    side = min(extent) if mode in _BY_SHORTER else max(extent)
     if only_if_bigger and side <= size:
         return image
     if side != size:
-        width, height = (max(1, round(length * size / side)) for length in image.size)
-        image = image.resize((width, height), down if side > size else up)
+        width, height = (max(1, round(length * size / side)) for length in extent)
+        image = image.resize((width, height), down if side > size else up, box=box)
     left, top = (image.width - size) // 2, (image.height - size) // 2
     if mode == "center_crop":
         return image.crop((left, top, left + size, top + size))
@@ -141,19 +148,36 @@ def resized(
     return image
 
 
+def reduction(size: int | None, mode: str) -> Reduction:
+    """By what a JPEG may be reduced before it is made `size` pixels by `AREA`; not at all without a size.
+
+    >>> reduction(256, "border")(1024, 768), reduction(256, "keep_ratio")(1024, 768), reduction(256, "no")(1024, 768)
+    (2, 1, 1)
+    """
+
+    def by(width: int, height: int) -> int:
+        if size is None or mode == "no":
+            return 1
+        side = min(width, height) if mode in _BY_SHORTER else max(width, height)
+        return next((by for by in (8, 4, 2) if side >= by * _SPARE * size), 1)
+
+    return by
+
+
 def _resized(data: bytes, packing: Packing) -> Packed:
-    shown = decode(data)
+    shown = decode_reduced(data, reduction(packing.image_size, packing.resize_mode))
     if shown.pixels is None:
         return Packed(b"", 0, 0, error=shown.reason)
     size = packing.image_size or max(shown.pixels.size)
-    image = resized(shown.pixels, size, packing.resize_mode, packing.resize_only_if_bigger)
-    return _saved(image, "jpeg", "resize", quality=packing.encode_quality, icc_profile=_profile(data))
+    image = resized(shown.pixels, size, packing.resize_mode, packing.resize_only_if_bigger, part=shown.part())
+    return _saved(image, "jpeg", "resize", quality=packing.encode_quality, icc_profile=shown.profile)
 
 
 def _encoded(data: bytes, orientation: int, kind: str, why: str) -> Packed:
     """The first frame upright, in its own mode where the format holds it, losses as small as the format allows."""
     image: Image.Image = Image.open(io.BytesIO(data), formats=_READ)
-    options: dict[str, Any] = {"icc_profile": _profile(data)}
+    profile = image.info.get("icc_profile")
+    options: dict[str, Any] = {"icc_profile": profile if isinstance(profile, bytes) and profile else None}
     if kind == "jpeg":
         sampling = JpegImagePlugin.get_sampling(image)
         options |= {"quality": KEPT_QUALITY, "subsampling": sampling if sampling >= 0 else "4:4:4"}
@@ -172,25 +196,14 @@ def _saved(image: Image.Image, kind: str, why: str, **options: Any) -> Packed:
     transparency = image.info.get("transparency")
     image.info = {} if transparency is None or kind != "png" else {"transparency": transparency}  # no comment, no date
     profile = options.pop("icc_profile")
-    if _suits(profile, image.mode):
+    if suits(profile, image.mode):
         options["icc_profile"] = profile
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return Packed(buffer.getvalue(), image.width, image.height, why)
 
 
-def _profile(data: bytes) -> bytes | None:
-    profile = Image.open(io.BytesIO(data), formats=_READ).info.get("icc_profile")
-    return profile if isinstance(profile, bytes) and profile else None
-
-
-def profile_for(mode: str, data: bytes) -> bytes | None:
-    """The colour profile of a picture's file where it says something of pixels of this mode, else None."""
-    profile = _profile(data)
-    return profile if _suits(profile, mode) else None
-
-
-def _suits(profile: bytes | None, mode: str) -> bool:
+def suits(profile: bytes | None, mode: str) -> bool:
     """Whether a profile is one for such pixels: that of a CMYK picture says nothing of RGB ones."""
     return profile is not None and profile[16:20] == _COLOURS.get(mode)
 
@@ -200,19 +213,10 @@ def _is_lossless(data: bytes) -> bool:
 
 
 # What Pillow raises for bytes that are not what they say.
-_FAULTS = (OSError, ValueError, SyntaxError, struct.error, zlib.error, Image.DecompressionBombError)
+_FAULTS = (OSError, ValueError, SyntaxError, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError)
 _COLOURS = {
     **dict.fromkeys(("RGB", "RGBA", "P"), b"RGB "),
     **dict.fromkeys(("1", "L", "LA", "I;16"), b"GRAY"),
     "CMYK": b"CMYK",
 }
 _READ = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}

@@ -17,6 +17,7 @@ from pipelines import files
 from pipelines.corpus import Corpus
 from pipelines.fit import Fit, Fitted, fitted
 from pipelines.originals import read_picture
+from pipelines.reasons import message
 from pipelines.tars import Writer
 from schemas.outcome import Outcome
 
@@ -121,64 +122,11 @@ def is_whole(number: int, shards: RowShards) -> bool:
     )
 
 
-def message(outcome: str, status: int, evidence: str) -> str:
-    """Why a picture did not come, for a row's error_message: img2dataset's words where it has words for it.
-
-    >>> message("http_error", 404, "{}"), message("dns", 0, "{}")
-    ('HTTP Error 404: Not Found', 'dns: the name has no address')
-    """
-    if outcome == Outcome.BAD_TYPE:
-        return "Image decoding error"
-    if outcome in (Outcome.HTTP_ERROR, Outcome.THROTTLED) and status:
-        return f"HTTP Error {status}: {_PHRASES[status]}" if status in _PHRASES else f"HTTP Error {status}"
-    if outcome == Outcome.OPTED_OUT:
-        consents = json.loads(evidence).get("consent") or [{}]
-        signal = next((one.get("signal", "") for one in consents if one.get("decided")), "")
-        if signal == "x-robots-tag":
-            return "Use of image disallowed by X-Robots-Tag directive"
-        return f"opted_out: {signal or 'a signal'} says no"
-    return f"{outcome}: {_WORDS[outcome]}" if outcome in _WORDS else outcome
-
-
-_PHRASES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    410: "Gone",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
-"""What nearly every server says behind the status, and so the words that img2dataset's users look for."""
-_WORDS = {
-    str(outcome): words
-    for outcome, words in {
-        Outcome.ROBOTS: "robots.txt says no",
-        Outcome.ROBOTS_UNREACHABLE: "robots.txt could not be read, which means no",
-        Outcome.BLOCKED_ADDRESS: "the address is not public",
-        Outcome.BAD_URL: "not a URL that can be fetched",
-        Outcome.DNS: "the name has no address",
-        Outcome.CONNECT: "refused, reset or unreachable",
-        Outcome.TLS: "the certificate or the handshake failed",
-        Outcome.TIMEOUT: "the deadline passed",
-        Outcome.TOO_SLOW: "below the minimum throughput",
-        Outcome.TOO_LARGE: "more bytes than allowed",
-        Outcome.TOO_MANY_REDIRECTS: "no end of redirects",
-        Outcome.BAD_ENCODING: "the content coding is broken",
-        Outcome.TRUNCATED: "fewer bytes than promised",
-        Outcome.BUDGET: "the allowance is used up",
-    }.items()
-}
-
-
 def _made_from(rows: list[Row], fetched: list[Row], shards: RowShards) -> str:
     """The digest of all that decides a shard's bytes; where the originals lie is no part of it."""
     came = ({name: str(value) for name, value in fetch.items() if name not in ("warc", "offset")} for fetch in fetched)
     parts = (json.dumps(part, default=str, sort_keys=True) for pair in zip(rows, came, strict=True) for part in pair)
-    return files.digest("row shard 1", shards.options(), *parts)
+    return files.digest("row shard 2", shards.options(), *parts)
 
 
 @contextmanager
@@ -214,7 +162,7 @@ def _sample(add: Add, key: str, row: Row, fetch: Row, corpus: Corpus, shards: Ro
         status = NOT_RESIZED if fetch["outcome"] == Outcome.BAD_TYPE else NOT_DOWNLOADED
         return {**sample, "status": status, "error_message": said}
     data = read_picture(corpus, fetch["image_id"], fetch["warc"], fetch["offset"], fetch["length"])
-    digest = hashlib.new(shards.compute_hash, data).hexdigest() if shards.compute_hash else None
+    digest = _digest(shards.compute_hash, data, fetch["image_id"])
     if shards.verify_hash_col and digest != expected:
         return {**sample, "error_message": "hash mismatch"}
     picture = _fitted(data, row, shards)
@@ -229,6 +177,13 @@ def _sample(add: Add, key: str, row: Row, fetch: Row, corpus: Corpus, shards: Ro
         members["txt"] = (row.get("caption") or "").encode()
     add(key, members)
     return sample
+
+
+def _digest(kind: str | None, data: bytes, sha256: str) -> str | None:
+    """The hash of a picture that is wanted, of which one is known."""
+    if kind is None or kind == "sha256":
+        return kind and sha256
+    return hashlib.new(kind, data).hexdigest()
 
 
 def _fitted(data: bytes, row: Row, shards: RowShards) -> Fitted:

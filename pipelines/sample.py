@@ -18,7 +18,7 @@ from pipelines.originals import read_picture
 from pipelines.resize import ENDING, Packed, Packing, picture
 from pipelines.tars import Hashed, Writer
 from schemas.errors import BadInput
-from schemas.samples import SAMPLES
+from schemas.samples import samples as columns
 
 Row = dict[str, Any]
 
@@ -36,6 +36,7 @@ class Shards:
     packing: Packing
     clock: tuple[float, float]  # when the crawl's first and last fetch began, in seconds since 1970
     sealed: dict[str, str]  # the digests of a release that is out already; empty for a new one
+    models: tuple[str, ...] = ()  # whose scores every pair has
 
     def path(self, name: str, ending: str) -> str:
         """A file of one shard: path("weak/00042", ".tar")."""
@@ -44,7 +45,7 @@ class Shards:
     def made_from(self, rows: list[Row]) -> str:
         """The digest of all that decides a shard's bytes: its rows in order, the packing and the clock."""
         kept = [{name: value for name, value in row.items() if name not in PLACE} for row in rows]
-        return files.digest("pack 1", json.dumps([self.packing.options(), self.clock]), *map(canonical, kept))
+        return files.digest("pack 2", json.dumps([self.packing.options(), self.clock]), *map(canonical, kept))
 
     def is_current(self, name: str, made_from: str) -> bool:
         """Whether a shard is there, whole, and made from this. The Parquet is written last and vouches for the rest."""
@@ -80,7 +81,8 @@ def write_shard(name: str, rows: Iterable[Row | None], shards: Shards) -> None:
     with files.whole(shards.path(name, ".tar")) as file:
         hashed = Hashed(file)
         tar = Writer(hashed)
-        samples = [_add(tar, row, packed) for row, packed in zip(wanted, _packed(wanted, shards), strict=True)]
+        pictures = _packed(wanted, shards)
+        samples = [_add(tar, row, one, shards) for row, one in zip(wanted, pictures, strict=True)]
         tar.close()
         if shards.sealed and shards.sealed.get(f"{name}.tar") != hashed.sha256:
             raise out_already(shards.folder)
@@ -89,7 +91,7 @@ def write_shard(name: str, rows: Iterable[Row | None], shards: Shards) -> None:
         file.write(stats)
     files.write_table(
         shards.path(name, ".parquet"),
-        pa.Table.from_pylist(samples, SAMPLES),
+        pa.Table.from_pylist(samples, columns(shards.models)),
         made_from,
         samples=str(sum(sample["status"] == "success" for sample in samples)),
         tar_bytes=str(hashed.bytes),
@@ -123,7 +125,7 @@ def _packed(rows: Sequence[Row], shards: Shards) -> Iterator[Packed]:
             yield waiting.popleft().result()
 
 
-def _add(tar: Writer, row: Row, packed: Packed) -> Row:
+def _add(tar: Writer, row: Row, packed: Packed, shards: Shards) -> Row:
     """Add one pair to the tar; returns its row of the Parquet."""
     sample = {
         "url": row["image_url"],
@@ -139,7 +141,7 @@ def _add(tar: Writer, row: Row, packed: Packed) -> Row:
         "uid": row["key"],
         "reencoded": packed.reencoded,
     }
-    sample |= {name: row[name] for name in SAMPLES.names if name in row}
+    sample |= {name: row[name] for name in columns(shards.models).names if name in row}
     if packed.error:
         return {**sample, "tar_offset": -1}
     members = {ENDING: packed.data, "txt": row["text"].encode(), "json": sample_json(sample)}
@@ -156,7 +158,7 @@ def _pack(row: Row, shards: Shards) -> Packed:
 
 def sample_json(sample: Row) -> bytes:
     """The sample's JSON member: its row of the Parquet but for its place in the tar; NaN, which JSON lacks, is null."""
-    plain = {name: _number(sample[name]) for name in SAMPLES.names if name != "tar_offset"}
+    plain = {name: _number(value) for name, value in sample.items() if name != "tar_offset"}
     return json.dumps(plain, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from pipelines import files
+from pipelines import files, matched
 from pipelines.corpus import Corpus
 from schemas.errors import BadInput, Damaged
 from schemas.signals import family_of
 
-VERBS = {"text": "measure", "image": "measure", "corpus": "cluster"}
+VERBS = {"text": "measure", "image": "measure", "match": "measure", "topic": "measure", "corpus": "cluster"}
 """Which verb writes a family."""
 
 
@@ -56,10 +56,12 @@ def clustered(corpus: Corpus) -> str:
     return made_from(corpus, ("image",))
 
 
-def made_from(corpus: Corpus, families: Sequence[str]) -> str:
-    """The digest of all pairs and of the named families, over every shard."""
+def made_from(corpus: Corpus, families: Sequence[str], models: Sequence[str] = ()) -> str:
+    """The digest of all pairs and of the named families, over every shard; of the match family, of these models."""
     parts = []
     for shard in corpus.shards():
         parts.append(f"{shard} {files.metadata(corpus.pairs(shard))['content']}")
-        parts += [f"{family} {files.made_from(corpus.signals(family, shard))}" for family in families]
+        for family in families:
+            path = corpus.signals(family, shard)
+            parts.append(f"{family} {matched.digest(path, models) if family == 'match' else files.made_from(path)}")
     return files.digest(*parts)

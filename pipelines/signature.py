@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
+import typer
+
 
 def takes(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Let a command whose first parameter is a dataclass `kind` take its fields as options of its own.
@@ -39,3 +41,9 @@ def takes(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
         return taking
 
     return decorate
+
+
+def written(line: typer.Context) -> dict[str, Any]:
+    """The options and arguments that stand on a command line, by the names of their parameters; no defaults."""
+    sources = {name: line.get_parameter_source(name) for name in line.params}
+    return {name: line.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}

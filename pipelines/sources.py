@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from crawlers.archives import from_archives
-from crawlers.clicks import from_click_log
+from crawlers.clicks import check_click_log, from_click_log
 from crawlers.crawl import crawl
-from crawlers.lists import from_list
-from crawlers.queries import from_queries
+from crawlers.lists import check_list, from_list
+from crawlers.queries import check_queries, from_queries
 from crawlers.searches import Search
 from pipelines import files
 from pipelines.crawl_options import CrawlOptions
+from pipelines.together import SOURCES, option
 from schemas import seeds as seeds_file
 from schemas.errors import BadInput
 
@@ -21,24 +22,20 @@ Crawl = Callable[..., dict[str, int]]
 """crawl(corpus, settings, report, again=…): a source with all but where to and how; it can be pickled."""
 
 _ARCHIVES = (".warc", ".warc.gz", ".wat", ".wat.gz")
-_SOURCES = ("seeds", "url_list", "warc", "queries", "click_log")
 
 
 def chosen(options: CrawlOptions) -> Crawl:
-    """The crawl of the one source that is given. Raises BadInput for none, several, or one that cannot be."""
-    given = [name for name in _SOURCES if getattr(options, name)]
+    """The crawl of the one source that is given. Raises BadInput for none, several, or one that cannot be read."""
+    given = [name for name in SOURCES if getattr(options, name)]
     if len(given) != 1:
-        said = f"{' and '.join(map(_option, given))} together" if given else "no source"
+        said = f"{' and '.join(map(option, given))} together" if given else "no source"
         raise BadInput(
-            f"{said}: give exactly one of {', '.join(map(_option, _SOURCES))}; one corpus may take several, in turn"
+            f"{said}: give exactly one of {', '.join(map(option, SOURCES))}; one corpus may take several, in turn"
         )
-    if options.search and not options.queries:
-        raise BadInput(f"--search {options.search}: it is asked for the queries of a file; give --queries FILE too")
-    if options.only_han and not options.warc:
-        raise BadInput("--only-han: it chooses among the pages of archives; give it with --warc")
     if options.seeds:
         return partial(crawl, seeds_file.load(options.seeds))
     if options.url_list:
+        check_list(options.url_list, options.url_col, options.caption_col, options.input_format)
         return partial(
             from_list, options.url_list, options.url_col, options.caption_col, input_format=options.input_format
         )
@@ -46,12 +43,10 @@ def chosen(options: CrawlOptions) -> Crawl:
         paths = [path for given in options.warc for path in archives_of(given)]
         return partial(from_archives, paths, opener=files.open_read, only_han=options.only_han)
     if options.queries:
+        check_queries(options.queries)
         return partial(from_queries, options.queries, _search(options))
+    check_click_log(options.click_log or "")
     return partial(from_click_log, options.click_log or "")
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _search(options: CrawlOptions) -> Search:

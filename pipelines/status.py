@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from crawlers.status import Host, Status, status
 from pipelines import files
 from pipelines.progress import printable, summary
+from pipelines.waiting import line as waiting_for
 from schemas.errors import BadInput
 
 
@@ -20,10 +22,10 @@ def show(corpus: str, *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
-        print("\n".join(lines(found)))
+        print("\n".join(lines(found, time.time())))
 
 
-def lines(found: Status) -> list[str]:
+def lines(found: Status, now: float) -> list[str]:
     """What a status says in words, and a table of the hosts that hold up the end."""
     waiting = sum(found.waiting.values())
     said = [f"round {found.round}, {'finished' if found.finished else 'not finished'}"]
@@ -37,6 +39,8 @@ def lines(found: Status) -> list[str]:
     if not found.finished and found.answers_per_second:
         rate = f"{found.answers_per_second:.1f} answers/s, {found.bytes_per_second / 2**20:.2f} MiB/s"
         said.append(f"rate at the last checkpoint: {rate}")
+    if not found.finished:
+        said += [printable(waiting_for(wait, now)) for wait in found.late]
     if found.slowest:
         said += ["", "hosts that hold up the end:", " waiting      MiB   last s  pause s   left h  host"]
         said += map(_row, found.slowest)

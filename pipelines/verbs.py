@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pipelines import together
 from pipelines.crawl_options import CrawlOptions
-from pipelines.signature import takes
+from pipelines.given import given
+from pipelines.signature import takes, written
+from schemas.errors import BadInput
 
 app = typer.Typer(
     name="tuwen",
@@ -33,24 +36,21 @@ EngineName = Annotated[
 ]
 ImageSize = Annotated[int | None, typer.Option(help="re-encode pictures at this size; as they came without", min=1)]
 ResizeMode = Annotated[str, typer.Option(help="img2dataset's: border, keep_ratio, keep_ratio_largest, center_crop, no")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="models for the match family; mini without", metavar="REF"),
+]
+Topics = Annotated[str, typer.Option(help="the classes of the topic family; the nineteen without", metavar="FILE")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda: for models")]
+Precision = Annotated[str, typer.Option(help="fp32 or bf16: for models")]
+ScoreOf = Annotated[str, typer.Option("--model", help="whose score match_score is, where several are", metavar="NAME")]
 Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a command line says beside what typer reads: Beam's own words, and what img2dataset's flags ask for."""
-
-    beam: tuple[str, ...] = ()
-    listed: Any = None
-
-
-given = Given()  # a process has one command line; `pipelines.cli` puts it here
 
 
 def _engine(name: str, workers: int) -> Any:
     from pipelines.engine import Engine, check, explain
 
-    engine = Engine(name, workers, given.beam)
+    engine = Engine(name, workers, given().beam)
     check(engine)  # a mistyped word ends a command that has nothing to do, too
     if said := explain(engine):
         print(said, file=sys.stderr)
@@ -65,6 +65,7 @@ def _engine(name: str, workers: int) -> Any:
 @takes(CrawlOptions)
 def crawl(
     options: CrawlOptions,
+    line: typer.Context,
     status: Annotated[str, typer.Option(help="show how far a crawl has come", metavar="CORPUS")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="with --status: print JSON instead of a table")] = False,
     explain: Annotated[
@@ -72,6 +73,10 @@ def crawl(
     ] = "",
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
+    together.check(written(line))
+    listed = given().listed
+    if not (listed and listed.samples):
+        _no_beam("a crawl")
     if status:
         from pipelines import status as shown
 
@@ -84,7 +89,7 @@ def crawl(
         from pipelines.img2dataset import ListRun
         from pipelines.list_run import list_run
 
-        list_run(options, given.listed or ListRun(), given.beam)
+        list_run(options, listed or ListRun(), given().beam)
     else:
         from pipelines.crawl import crawl as verb
 
@@ -100,24 +105,34 @@ def pair(corpus: CorpusFolder, workers: Workers = 1, engine: EngineName = "local
     _say("pair", verb(Corpus(corpus), engine=_engine(engine, workers)))
 
 
-@app.command(epilog="Example: tuwen measure corpus --family text image --workers 2")
+@app.command(
+    epilog="Example: tuwen measure corpus --workers 2, or with a model: tuwen measure corpus --family match"
+    " --model hf:OFA-Sys/chinese-clip-vit-base-patch16 --device cuda --precision bf16"
+)
 def measure(
     corpus: CorpusFolder,
     family: Annotated[list[str] | None, typer.Option(help="families to measure; all without")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="models for the match family", metavar="REF")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda: for models")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32 or bf16: for models")] = "fp32",
+    model: Models = None,
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    topics: Topics = "",
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
-    """Measure every pair: texts and pictures, family by family. Decides nothing."""
+    """Measure every pair: texts, pictures, how well they match, and topics. Decides nothing."""
+    from filters.topics import load, packaged
+    from pipelines import control
     from pipelines.corpus import Corpus
+    from pipelines.measure import check
     from pipelines.measure import measure as verb
-    from schemas.errors import BadInput
+    from pipelines.models import chosen
 
-    if model or device not in ("auto", "cpu") or precision != "fp32":
-        raise BadInput("--model, --device, --precision: no family of this version has a model to choose; leave them")
-    verb(Corpus(corpus), family or [], engine=_engine(engine, workers))
+    asked = check(family or [], model or [], topics)
+    models = chosen(model or [], device, precision)
+    classes = load(topics) if topics else packaged()
+    verb(Corpus(corpus), family or [], engine=_engine(engine, workers), models=models, topics=classes)
+    if "match" in asked:
+        control.show(Corpus(corpus), models)
 
 
 @app.command(epilog="Example: tuwen cluster corpus --against corpus/releases/demo-1.0.0 flickr30k/")
@@ -140,20 +155,23 @@ def cluster(
 def judge(
     corpus: CorpusFolder,
     recipe: Recipe,
+    model: ScoreOf = "",
     sql: Annotated[bool, typer.Option("--sql", help="print the recipe as one DuckDB query, and judge nothing")] = False,
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
     """Give every pair a verdict by a recipe: tiers and the base subset too."""
+    from pipelines import finish, scores
     from pipelines.corpus import Corpus
     from pipelines.judge import judge as verb
     from schemas import recipe as recipes
 
-    loaded = recipes.load(recipe)
     if sql:
-        print(recipes.sql(loaded, corpus), end="")
+        print(recipes.sql(scores.load(corpus, recipe, model, look=False), corpus), end="")
         return
-    _say("judge", verb(Corpus(corpus), loaded, engine=_engine(engine, workers)))
+    running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
+    _say("judge", verb(Corpus(corpus), loaded, engine=running))
+    finish.say_short(Corpus(corpus), loaded)
 
 
 @app.command(epilog="Example: tuwen pack corpus --recipe wukong --version 1.0.0 --image-size 256")
@@ -163,17 +181,19 @@ def pack(
     version: Version,
     image_size: ImageSize = None,
     resize_mode: ResizeMode = "border",
+    model: ScoreOf = "",
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
     """Write the kept pairs as WebDataset shards with their Parquet: weak, strong and base."""
+    from pipelines import scores
     from pipelines.corpus import Corpus
     from pipelines.pack import Packing
     from pipelines.pack import pack as verb
-    from schemas.recipe import load
 
     packing = Packing(image_size=image_size, resize_mode=resize_mode)
-    counts = verb(Corpus(corpus), load(recipe), version, engine=_engine(engine, workers), packing=packing)
+    running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
+    counts = verb(Corpus(corpus), loaded, version, engine=running, packing=packing)
     _say("pack", counts)
 
 
@@ -183,37 +203,51 @@ def release(
     recipe: Recipe,
     version: Version,
     date: Date = None,
+    model: ScoreOf = "",
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
     """Finish a release: index, cards, report, and the manifest last."""
-    from pipelines import finish
+    from pipelines import finish, scores
     from pipelines.corpus import Corpus
-    from schemas.recipe import load
 
-    finish.finish(Corpus(corpus), load(recipe), version, date, _engine(engine, workers))
+    running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
+    finish.finish(Corpus(corpus), loaded, version, date, running)
 
 
 @app.command(epilog="Example: tuwen run --seeds seeds.toml --out corpus --recipe demo")
 @takes(CrawlOptions)
 def run(
     options: CrawlOptions,
+    line: typer.Context,
     recipe: Recipe,
     version: Version = "1.0.0",
     image_size: ImageSize = None,
     resize_mode: ResizeMode = "border",
     date: Date = None,
+    model: Models = None,
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    topics: Topics = "",
     workers: Workers = 1,
     engine: EngineName = "local",
 ) -> None:
     """All verbs in order, from seeds to a finished release; ends with the funnel as a table."""
+    from filters.topics import load as load_topics
+    from pipelines import scores
     from pipelines.crawl import crawl as crawl_verb
+    from pipelines.models import chosen, described, forget
     from pipelines.pack import Packing, check_version
     from pipelines.release import check_date
     from schemas.recipe import load
 
     # A mistake in any of these shows before the crawl, which may take days.
-    load(recipe)
+    together.check(written(line))
+    models = chosen(model or [], device, precision)
+    score = scores.ahead(load(recipe), described(models), options.out)
+    forget()
+    if topics:
+        load_topics(topics)
     check_version(version)
     check_date(date)
     Packing(image_size=image_size, resize_mode=resize_mode)
@@ -221,11 +255,11 @@ def run(
     crawl_verb(options)
     corpus = options.out
     pair(corpus, workers, engine)
-    measure(corpus, workers=workers, engine=engine)
+    measure(corpus, None, model, device, precision, topics, workers=workers, engine=engine)
     cluster(corpus, workers=workers, engine=engine)
-    judge(corpus, recipe, workers=workers, engine=engine)
-    pack(corpus, recipe, version, image_size, resize_mode, workers, engine)
-    release(corpus, recipe, version, date, workers, engine)
+    judge(corpus, recipe, score, workers=workers, engine=engine)
+    pack(corpus, recipe, version, image_size, resize_mode, score, workers=workers, engine=engine)
+    release(corpus, recipe, version, date, score, workers=workers, engine=engine)
 
 
 @app.command(epilog="Example: tuwen verify corpus/releases/wukong-1.0.0")
@@ -257,6 +291,7 @@ def diff(
     """Tell which pairs and shards two releases differ in, and which version that makes."""
     from pipelines import finish
 
+    _no_beam("diff")
     finish.show_diff(old, new, as_json)
 
 
@@ -268,7 +303,28 @@ def report(
     """Print the funnel of a corpus or a release, and write or name the page that shows it."""
     from pipelines import finish
 
+    _no_beam("report")
     finish.show_report(path, recipe)
+
+
+def _no_beam(verb: str) -> None:
+    """Raise BadInput where words for Beam are given to what runs without."""
+    if words := given().beam:
+        raise BadInput(f"{words[0]} after `--`: {verb} runs without Beam; leave it out")
+
+
+@app.command(
+    "export-model", epilog="Example: tuwen export-model hf:OFA-Sys/chinese-clip-vit-base-patch16 chinese-clip-onnx"
+)
+def export_model(
+    model: Annotated[str, typer.Argument(metavar="REF", help="open_clip:ARCH:TAG-or-FILE or hf:ID-or-FOLDER")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="where to write it; must not be there, or be empty")],
+) -> None:
+    """Write a torch model as a folder of ONNX graphs, for --model onnx:FOLDER: it needs no torch afterwards."""
+    from filters.models import loading
+
+    described = loading.export(model, folder)
+    print(f"{folder}: {described.name}, width {described.width}; use it as --model onnx:{folder}")
 
 
 def _say(verb: str, counts: dict[str, int]) -> None:

@@ -16,9 +16,9 @@ from types import ModuleType
 import msgspec
 import pyarrow as pa
 
-from schemas import manifest, outcome, pair
+from schemas import manifest, models, outcome, pair
 from schemas.samples import IMG2DATASET, OURS, PACKED
-from schemas.signals import FAMILIES, family_schema
+from schemas.signals import FAMILIES, KEY, family_schema, match_fields
 from schemas.tables import FOUND, INDEX, LEDGER, LOG, OUTBOX, PAIRS, UNFETCHED, describe
 
 _HEAD = """\
@@ -42,6 +42,7 @@ A corpus is one folder, on any filesystem that Beam reads.
       ledger/<recipe>/00042.parquet    what a recipe says of the pairs, row for row
       releases/<name>-<version>/
         weak/ strong/ base/            WebDataset tars, 00000.tar and on, and beside each tar its Parquet
+        base/uids.npy                  the base as DataComp names a subset: sorted keys, two u8 halves of each
         index/*.parquet                one row per kept pair
         manifest.json                  written last: its presence means that the release is complete
         croissant.json CARD.md CARD.zh.md report.html
@@ -71,8 +72,15 @@ _TABLES: tuple[tuple[str, str, pa.Schema], ...] = (
 _FAMILIES = {
     "text": "Measured from the text alone.",
     "image": "Measured from the picture alone. A picture that does not decode has the value written at its column.",
+    "topic": "What a pair is about: told by its source, a model's vectors or the words of its text; docs/topics.md.",
     "corpus": "Known only once all pairs are looked at together; `tuwen cluster` writes it.",
 }
+
+
+_MATCH = """\
+Measured by models: these columns for each, by its name, side by side in one file; the width is the model's own. The
+file's metadata `tuwen.models` is JSON: each model by its name, with what [Measured](#measured) has. A pair's vectors
+are those that its score was computed from, rounded to half precision."""
 
 
 def document() -> str:
@@ -83,12 +91,17 @@ def document() -> str:
     parts += ["## signals\n", "One file per family and shard: the key, then these columns, row for row with pairs.\n"]
     for family in FAMILIES:
         parts += [f"### signals/{family}\n", f"{_FAMILIES[family]}\n", _columns(family_schema(family))]
+    parts += ["### signals/match\n", f"{_MATCH}\n", _columns(pa.schema([KEY, *_of_any_model()]))]
     parts += ["## Outcomes\n", _lead(outcome.Outcome), _members(outcome, "Outcome", "outcome")]
     parts += ["## Text sources\n", _lead(pair.TextSource), _sources()]
     parts += ["## manifest.json\n", _lead(manifest.Manifest), _struct(manifest.Manifest)]
-    for struct in (manifest.Counts, manifest.File):
+    for struct in (manifest.Counts, manifest.File, models.Measured):
         parts += [f"### {struct.__name__}\n", _lead(struct), _struct(struct)]
     return "\n".join(parts)
+
+
+def _of_any_model() -> list[pa.Field]:
+    return [field.with_name(field.name.replace("model", "<model>")) for field in match_fields("model", 512)]
 
 
 def _columns(schema: pa.Schema) -> str:
@@ -98,6 +111,8 @@ def _columns(schema: pa.Schema) -> str:
 
 def _kind(kind: pa.DataType) -> str:
     """The Arrow type in one word or two: timestamps with their unit, lists with what they hold."""
+    if pa.types.is_fixed_size_list(kind):
+        return f"{kind.list_size} of {kind.value_type}"
     return f"list of {kind.value_type}" if pa.types.is_list(kind) else str(kind)
 
 

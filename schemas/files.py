@@ -11,6 +11,8 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+_BUFFER = 1 << 20  # bytes: a shard is written in pieces of a few hundred, and each call of the system costs
+
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[BinaryIO]:
@@ -23,7 +25,7 @@ def whole(path: str | Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("wb", buffering=_BUFFER) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.models import Measured
+
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of the release, by the path relative to the release's folder."""
@@ -52,6 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdicts: dict[str, int]  # every measured pair has one; '' is kept
     outcomes: dict[str, int]  # of every picture URL that was asked for
     files: dict[str, File]
+    models: dict[str, Measured] = {}  # whose scores the pairs have, by name; a demo model's warning is to be heeded
 
 
 def encode(manifest: Manifest) -> bytes:

@@ -6,17 +6,16 @@ the onces in theirs, each among the pairs that have passed all before it.
 
 from __future__ import annotations
 
-import difflib
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
-import pyarrow as pa
 
 from schemas.errors import BadInput
-from schemas.signals import all_signals
+from schemas.recipe_check import check
+from schemas.signals import ANY_SCORE, model_of, score_column
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -27,7 +26,8 @@ class Keep(_Strict, frozen=True):
     """A range on one signal, with its reason. A pair is kept when its value lies in the range.
 
     `min` and `max` are numbers (true and false count as 1 and 0); `one_of` lists the values of a nominal signal;
-    `top` is the fraction of the corpus with the best values, ties by key.
+    `top` is the fraction of the corpus with the best values, ties by key; `skip` leaves out the very best of them: a
+    model gives its highest scores to pictures that show the words themselves.
     """
 
     signal: str
@@ -36,6 +36,7 @@ class Keep(_Strict, frozen=True):
     min: float | None = None
     max: float | None = None
     top: float | None = None
+    skip: float | None = None
     one_of: tuple[str, ...] = ()
 
     @property
@@ -44,9 +45,13 @@ class Keep(_Strict, frozen=True):
         return self.name or self.signal
 
     @property
-    def top_name(self) -> str:
-        """What the cut that `top` needs is called: keeps that share it share the name."""
-        return f"{self.top} of {self.signal}"
+    def fractions(self) -> tuple[float, ...]:
+        """The fractions of the corpus at whose last rank this keep cuts: `top`, and `skip` where there is one."""
+        return tuple(part for part in (self.top, self.skip) if part)
+
+    def cut_name(self, fraction: float) -> str:
+        """What the cut at a fraction is called: keeps that share it share the name."""
+        return f"{fraction} of {self.signal}"
 
 
 class Once(_Strict, frozen=True):
@@ -77,11 +82,15 @@ class Tiers(_Strict, frozen=True):
 
 
 class Base(_Strict, frozen=True, rename={"from_": "from"}):
-    """A subset of `size` pairs, drawn class by class: at least `floor` of each where it has them, at most `cap`."""
+    """A subset of `size` pairs, drawn class by class: at least `floor` of each where it has them, at most `cap`.
+
+    Of these `classes`, or of all that there are.
+    """
 
     size: int
     from_: Literal["strong", "weak", "kept"] = "strong"
     by: Literal["class"] = "class"
+    classes: tuple[str, ...] = ()
     floor: int = 0
     cap: int | None = None
     best: tuple[str, ...] = ("key",)
@@ -98,6 +107,8 @@ class Recipe(_Strict, frozen=True):
     once: tuple[Once, ...] = ()
     tier: Tiers = Tiers()
     base: Base | None = None
+    refuse: tuple[str, ...] = ()  # names of models whose scores must not decide
+    refuse_why: str = ""
 
     @property
     def strong_keeps(self) -> tuple[Keep, ...]:
@@ -115,6 +126,15 @@ class Recipe(_Strict, frozen=True):
         """Every entry of a `best`, in order."""
         base = self.base.best if self.base else ()
         return [rank for once in self.once for rank in once.best] + list(base)
+
+    def models(self) -> list[str]:
+        """The models whose scores the recipe names, sorted."""
+        return sorted({model_of(name) for name in self.columns()} - {""})
+
+    @property
+    def any_score(self) -> bool:
+        """Whether it names match_score, and so has to be told which model that is before it can judge."""
+        return ANY_SCORE in self.columns()
 
     def verdicts(self) -> list[str]:
         """Every verdict but '' that the recipe can give, in its order."""
@@ -140,16 +160,52 @@ def load(name_or_path: str) -> Recipe:
         raise BadInput(f"recipe {name_or_path}: {error}{_fields(str(error))}") from None
     except msgspec.DecodeError as error:
         raise BadInput(f"recipe {name_or_path}: not TOML: {error}") from None
-    _check(recipe, name_or_path)
+    check(recipe, name_or_path)
     return recipe
+
+
+def with_model(recipe: Recipe, model: str) -> Recipe:
+    """The recipe with match_score in every place turned into the score of one model."""
+    if not recipe.any_score:
+        return recipe
+
+    def keeps(steps: tuple[Keep, ...]) -> tuple[Keep, ...]:
+        return tuple(msgspec.structs.replace(keep, signal=_scored(keep.signal, model)) for keep in steps)
+
+    def names(ranks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_scored(rank, model) for rank in ranks)
+
+    onces = tuple(msgspec.structs.replace(once, by=names(once.by), best=names(once.best)) for once in recipe.once)
+    tier = Tiers(Strong(keeps(recipe.strong_keeps))) if recipe.tier.strong else recipe.tier
+    base = msgspec.structs.replace(recipe.base, best=names(recipe.base.best)) if recipe.base else None
+    return msgspec.structs.replace(recipe, keep=keeps(recipe.keep), once=onces, tier=tier, base=base)
+
+
+def _scored(name: str, model: str) -> str:
+    """A signal or a rank, with match_score turned into a model's."""
+    return re.sub(rf"^(-?){ANY_SCORE}$", lambda found: found[1] + score_column(model), name)
 
 
 def canonical(recipe: Recipe) -> str:
     """The recipe as text that is equal for equal recipes."""
-    fields = msgspec.to_builtins(recipe)
-    # A default that is a struct is left out only where it is the very default.
-    whole = {name: value for name, value in fields.items() if value != {}}
-    return msgspec.json.encode(whole, order="sorted").decode()
+    return msgspec.json.encode(_given(recipe), order="sorted").decode()
+
+
+def _given(value: Any) -> Any:
+    """A value in plain parts, without the fields that have their defaults.
+
+    msgspec leaves out a default that is the very object, which it is no more in a recipe that has travelled.
+    """
+    if isinstance(value, tuple):
+        return [_given(one) for one in value]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    fields = [(field, getattr(value, field.name)) for field in msgspec.structs.fields(value)]
+    return {field.encode_name: _given(one) for field, one in fields if one != _default(field)}
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default_factory() if callable(field.default_factory) else field.default
 
 
 def of_canonical(text: str) -> Recipe:
@@ -159,8 +215,14 @@ def of_canonical(text: str) -> Recipe:
 
 def option(recipe: Recipe) -> str:
     """How a command line names a recipe: a packaged one by its name, another by the path of its file."""
-    ours = recipe.name in packaged() and load(recipe.name) == recipe
-    return f"--recipe {recipe.name}" if ours else f"--recipe …/{recipe.name}.toml"
+    if recipe.name in packaged():
+        ours = load(recipe.name)
+        if ours == recipe:
+            return f"--recipe {recipe.name}"
+        for model in recipe.models():
+            if with_model(ours, model) == recipe:
+                return f"--recipe {recipe.name} --model {model}"
+    return f"--recipe …/{recipe.name}.toml"
 
 
 def _read(name_or_path: str) -> str:
@@ -194,72 +256,14 @@ def _fields(message: str) -> str:
     return f"; the fields there are: {', '.join(place.__struct_encode_fields__)}"
 
 
-def _check(recipe: Recipe, where: str) -> None:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", recipe.name):
-        raise BadInput(f"recipe {where}: name {recipe.name!r} must be of a-z, 0-9, _ and -: files are named by it")
-    signals = all_signals()
-    for number, keep in enumerate(recipe.keep):
-        _check_keep(keep, f"recipe {where}: keep[{number}]", signals)
-    for number, keep in enumerate(recipe.strong_keeps):
-        _check_keep(keep, f"recipe {where}: tier.strong.keep[{number}]", signals)
-    for number, once in enumerate(recipe.once):
-        place = f"recipe {where}: once[{number}]"
-        if not once.by or once.limit < 1:
-            raise BadInput(f"{place}: `by` names at least one signal, and `limit` is at least 1")
-        for name in once.by:
-            _known(name, f"{place}.by", signals)
-        _check_ranks(once.best, f"{place}.best", signals)
-    if recipe.base:
-        base = recipe.base
-        _check_ranks(base.best, f"recipe {where}: base.best", signals)
-        if base.size < 1 or base.floor < 0 or (base.cap is not None and base.cap < max(base.floor, 1)):
-            raise BadInput(f"recipe {where}: base: size is at least 1, floor at least 0, cap at least floor")
-    _check_verdicts(recipe, where)
-
-
-def _check_verdicts(recipe: Recipe, where: str) -> None:
-    verdicts = recipe.verdicts()
-    twice = sorted({name for name in verdicts if verdicts.count(name) > 1})
-    if twice:
-        raise BadInput(f"recipe {where}: two steps give the verdict {twice[0]!r}; give one of them another `name`")
-
-
-def _known(name: str, place: str, signals: dict[str, pa.Field]) -> pa.DataType:
-    if name not in signals:
-        near = difflib.get_close_matches(name, signals, n=1)
-        guess = f"; did you mean {near[0]}?" if near else ""
-        raise BadInput(f"{place}: unknown signal {name!r}{guess} The signals are: {', '.join(sorted(signals))}")
-    return signals[name].type
-
-
-def _check_keep(keep: Keep, place: str, signals: dict[str, pa.Field]) -> None:
-    kind = _known(keep.signal, f"{place}.signal", signals)
-    nominal = pa.types.is_string(kind)
-    ranged = keep.min is not None or keep.max is not None or keep.top is not None
-    if not ranged and not keep.one_of:
-        raise BadInput(f"{place}: no range; give min, max, top or one_of")
-    if nominal and ranged:
-        raise BadInput(f"{place}: {keep.signal} is a word, not a number; give one_of instead of min, max or top")
-    if not nominal and keep.one_of:
-        raise BadInput(f"{place}: {keep.signal} is a number, not a word; give min or max instead of one_of")
-    if keep.min is not None and keep.max is not None and keep.min > keep.max:
-        raise BadInput(f"{place}: min {keep.min} is above max {keep.max}, so nothing would be kept")
-    if keep.top is not None and not 0 < keep.top <= 1:
-        raise BadInput(f"{place}: top is a fraction above 0 and at most 1, not {keep.top}")
-
-
-def _check_ranks(ranks: tuple[str, ...], place: str, signals: dict[str, pa.Field]) -> None:
-    for rank in ranks:
-        kind = _known(rank.removeprefix("-"), place, signals)
-        if rank.startswith("-") and pa.types.is_string(kind):
-            raise BadInput(f"{place}: {rank}: words have no descending order here; leave the minus away")
-
-
 def sql(recipe: Recipe, corpus: str = "CORPUS") -> str:
     """The recipe as one DuckDB query over the files of `corpus`: (key, verdict, tier), one row per pair, by key.
 
-    It needs none of our code, so anyone can check a release, or change a threshold and look.
+    It needs none of our code, so anyone can check a release, or change a threshold and look. Raises BadInput for a
+    recipe that names match_score: whose score that is has to be said first.
     """
+    if recipe.any_score:
+        raise BadInput(f"recipe {recipe.name}: {ANY_SCORE} is of one model; say whose with --model NAME")
     from schemas.recipe_sql import query
 
     return query(recipe, corpus)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from schemas.signals import all_signals, family_of
+from schemas.signals import family_of, signal_field
 
 if TYPE_CHECKING:
     from schemas.recipe import Keep, Once, Recipe
@@ -62,7 +62,7 @@ def _once(once: Once, before: str) -> str:
 
 def _passes(keep: Keep) -> str:
     """True when the value lies in the range. A bound is compared in the signal's own type, so 0.7 keeps a 0.7."""
-    name, kind = _name(keep.signal), all_signals()[keep.signal].type
+    name, kind = _name(keep.signal), signal_field(keep.signal).type
     parts = []
     if pa.types.is_floating(kind):
         parts.append(f"NOT isnan({name})")  # DuckDB holds NaN to be the greatest number
@@ -75,12 +75,14 @@ def _passes(keep: Keep) -> str:
         parts.append(f"{name} IN ({', '.join(map(_text, keep.one_of))})")
     if keep.top is not None:
         parts.append(f"{_rank_name(keep)} <= floor({keep.top!r}::DOUBLE * {_rank_name(keep, 'count')})")
+    if keep.skip is not None:
+        parts.append(f"{_rank_name(keep)} > floor({keep.skip!r}::DOUBLE * {_rank_name(keep, 'count')})")
     return " AND ".join(parts)
 
 
 def _rank(keep: Keep) -> str:
     """The place of each value among the corpus's values, best first, and how many values there are."""
-    name, field = _name(keep.signal), all_signals()[keep.signal]
+    name, field = _name(keep.signal), signal_field(keep.signal)
     nan = f"isnan({name})" if pa.types.is_floating(field.type) else "false"
     down = "" if (field.metadata or {}).get(b"good") == b"low" else " DESC"
     return (
@@ -95,7 +97,7 @@ def _rank_name(keep: Keep, what: str = "rank") -> str:
 
 def _order(rank: str) -> str:
     """One entry of ORDER BY; NaN comes last either way."""
-    name, kind = _name(rank.removeprefix("-")), all_signals()[rank.removeprefix("-")].type
+    name, kind = _name(rank.removeprefix("-")), signal_field(rank.removeprefix("-")).type
     last = f"isnan({name}), " if pa.types.is_floating(kind) else ""
     return f"{last}{name}{' DESC' if rank.startswith('-') else ''}"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
-from schemas.signals import FAMILIES
+from schemas.signals import FAMILIES, score_column, signal_field
 from schemas.tables import LEDGER, PAIRS, column
 
 IMG2DATASET = [
@@ -33,5 +35,14 @@ PACKED = [
     column("reencoded", pa.string(), "'' when the pixels are untouched, else resize, orientation, format or structure"),
     column("tar_offset", pa.int64(), "where the picture's tar header begins; -1 for a failure"),
 ]
-SAMPLES = pa.schema([*IMG2DATASET, *OURS, *(field for family in FAMILIES.values() for field in family), *PACKED])
-"""img2dataset's columns, then ours, every signal, and how the picture was packed."""
+
+
+def samples(models: Iterable[str] = ()) -> pa.Schema:
+    """img2dataset's columns, then ours, every signal, the score of each of these models, and how it was packed."""
+    signals = [field for family in FAMILIES.values() for field in family]
+    scores = [signal_field(score_column(model)) for model in models]
+    return pa.schema([*IMG2DATASET, *OURS, *signals, *scores, *PACKED])
+
+
+SAMPLES = samples()
+"""The columns of a release whose pairs no model was asked about."""

@@ -41,11 +41,20 @@ class _SeedsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load(seeds: list[str]) -> list[Site]:
     """The sites that `--seeds` names: each a URL, a TOML file with [[site]] tables, or a file of one URL a line.
 
-    Raises BadInput for a file that cannot be read, an unknown field, or a URL that is none of http(s).
+    Raises BadInput for a file that cannot be read, an unknown field, a URL that is none of http(s) or has a user's name
+    in it, or two seeds of one site that mark it otherwise.
     """
     sites = [site for seed in seeds for site in _one(seed)]
     if not sites:
         raise BadInput(f"no seed in {', '.join(seeds) or 'nothing'}: give --seeds a URL, or a file with one a line")
+    marks: dict[str, Site] = {}
+    for site in sites:
+        other = marks.setdefault(site.origin, site)
+        if (site.strong, site.class_, site.sitemap) != (other.strong, other.class_, other.sitemap):
+            raise BadInput(
+                f"seed {site.url}: the site {site.origin} is marked otherwise by another seed, {other.url}; a site has"
+                " one mark in a corpus: make them alike"
+            )
     return sites
 
 
@@ -78,6 +87,8 @@ def _checked(site: Site, place: str) -> Site:
         parsed = None
     if parsed is None or parsed.protocol not in ("http:", "https:"):
         raise BadInput(f"{place}: {site.url!r} is not an http(s) URL; write it whole, as https://pictures.example.cn/")
+    if parsed.username or parsed.password:
+        raise BadInput(f"{place}: {parsed.host}: a seed has no user's name in it; write it without")
     for name in ("max_pages", "max_depth", "max_bytes", "max_seconds"):
         limit = getattr(site, name)
         if limit is not None and not limit >= 0:

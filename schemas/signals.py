@@ -6,6 +6,8 @@ has the value written at its column: width 0, NaN, ''. Null is never written: it
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 
 from schemas.tables import LEDGER, PAIRS, column
@@ -32,6 +34,9 @@ TEXT = pa.schema(
             "whether it says nothing of the picture: 图片, 点击查看大图, image",
         ),
         column("text_repetition", pa.float32(), "share of its characters in repeated 3-grams, 0 to 1", good="low"),
+        column(
+            "text_entropy", pa.float32(), "entropy of its characters in bits: 0 for one over and over, and for none"
+        ),
     ]
 )
 
@@ -61,6 +66,8 @@ IMAGE = pa.schema(
         ),
         column("image_sha256", pa.string(), "of the original bytes, 64 hex digits; the pair's image_id again"),
         column("image_md5", pa.string(), "of the original bytes, 32 hex digits"),
+        column("image_short_side", pa.int32(), "the smaller of width and height, in pixels; 0 when unreadable"),
+        column("image_std", pa.float32(), "standard deviation of the grey, 0 to 127.5; NaN when unreadable"),
     ]
 )
 
@@ -89,7 +96,34 @@ CORPUS = pa.schema(
     ]
 )
 
-FAMILIES: dict[str, pa.Schema] = {"text": TEXT, "image": IMAGE, "corpus": CORPUS}
+TOPIC = pa.schema(
+    [
+        column(
+            "topic_class",
+            pa.string(),
+            "the class that the source gives, as it gives it; else one of the nineteen, or other where none is clear",
+        ),
+        column(
+            "topic_score",
+            pa.float32(),
+            "1 by the source; by words their share, 0 to 1; by a model the best class's cosine; 0 for none",
+            good="high",
+        ),
+        column(
+            "topic_margin",
+            pa.float32(),
+            "the best class's score less the second's; 1 by the source, 0 for none",
+            good="high",
+        ),
+        column(
+            "topic_source",
+            pa.string(),
+            "who says so: source, words (of the caption), match_ and a model's name, or none",
+        ),
+    ]
+)
+
+FAMILIES: dict[str, pa.Schema] = {"text": TEXT, "image": IMAGE, "topic": TOPIC, "corpus": CORPUS}
 """What is stored together, in one file per shard under signals/<family>/, beside the key."""
 
 PAIR_SIGNALS: tuple[str, ...] = (
@@ -99,20 +133,53 @@ PAIR_SIGNALS: tuple[str, ...] = (
 """Columns of the pair itself that a recipe may name, as it names a signal."""
 
 
+MATCH_COLUMN = re.compile(r"match_(?P<model>[a-z0-9]+(?:_[a-z0-9]+)*)_(?P<what>score|shuffled|image|text)")
+"""The columns of the match family: four for each model that was measured, with its name in theirs."""
+
+ANY_SCORE = "match_score"
+"""What a recipe calls the score of the one model that a corpus was measured with."""
+
+
+def score_column(model: str) -> str:
+    """The column that holds a model's score."""
+    return f"match_{model}_score"
+
+
+def model_of(signal: str) -> str:
+    """The model whose score a signal is; '' for any other signal.
+
+    >>> model_of("match_vit_b_32_score"), model_of("match_mini_image"), model_of("match_score")
+    ('vit_b_32', '', '')
+    """
+    found = MATCH_COLUMN.fullmatch(signal)
+    return found["model"] if found and found["what"] == "score" else ""
+
+
 def all_signals() -> dict[str, pa.Field]:
-    """Every name that a keep, a once or a base may use, with its field."""
+    """Every name that a keep, a once or a base may use, with its field; but for the scores, whose models are open."""
     fields = {name: PAIRS.field(name) for name in ("key", *PAIR_SIGNALS)}
     for family in FAMILIES.values():
         fields.update({field.name: field for field in family})
     return fields
 
 
+def signal_field(signal: str) -> pa.Field:
+    """The field of a name that a recipe may use, scores of any model included. Raises KeyError for any other."""
+    if signal == ANY_SCORE or model_of(signal):
+        model = model_of(signal) or "the model that was measured"
+        about = f"how well the text fits the picture, by {model}: a cosine; NaN where one of them cannot be read"
+        return column(signal, pa.float32(), about, good="high")
+    return all_signals()[signal]
+
+
 def family_of(signal: str) -> str:
     """The family whose files hold a signal; 'pairs' for the pair's own columns.
 
-    >>> family_of("image_width"), family_of("image_cluster"), family_of("strong")
-    ('image', 'corpus', 'pairs')
+    >>> family_of("image_width"), family_of("image_cluster"), family_of("match_mini_score"), family_of("strong")
+    ('image', 'corpus', 'match', 'pairs')
     """
+    if signal == ANY_SCORE or MATCH_COLUMN.fullmatch(signal):
+        return "match"
     for name, family in FAMILIES.items():
         if signal in family.names:
             return name
@@ -122,3 +189,22 @@ def family_of(signal: str) -> str:
 def family_schema(family: str) -> pa.Schema:
     """The schema of a family's file: the key first, then its signals."""
     return pa.schema([KEY, *FAMILIES[family]])
+
+
+def match_fields(model: str, width: int) -> list[pa.Field]:
+    """The columns of one model, by its name (lower-case letters, digits, single underscores) and its vectors' width.
+
+    >>> [field.name for field in match_fields("mini", 64)]
+    ['match_mini_score', 'match_mini_shuffled', 'match_mini_image', 'match_mini_text']
+    """
+    vector = pa.list_(pa.field("element", pa.float16(), nullable=False), width)
+    control = (
+        "the control: cosine of the text with the next picture of the shard, around its end, that stands on another"
+        " page and makes no pair with the text; NaN where there is none, or no score"
+    )
+    return [
+        signal_field(score_column(model)),
+        column(f"match_{model}_shuffled", pa.float32(), control),
+        column(f"match_{model}_image", vector, "unit vector of the picture; zeros where it does not decode"),
+        column(f"match_{model}_text", vector, "unit vector of the text; zeros where the model does not read it"),
+    ]

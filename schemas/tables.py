@@ -161,7 +161,7 @@ LEDGER = pa.schema(
         column("key", pa.string(), "the pair"),
         column("verdict", pa.string(), "'' when kept, else the name of the first keep or once that failed"),
         column("tier", pa.string(), "weak or strong; '' when not kept"),
-        column("class", pa.string(), "the class given by the source, 'other' when it gives none"),
+        column("class", pa.string(), "the class given by the source, else topic_class where it was measured, or other"),
         column("base", pa.bool_(), "whether the pair is in the base subset"),
     ]
 )

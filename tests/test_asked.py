@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from web import Answer, Web, answer, loopback, redirect, serving
 
-from crawlers.asked import Answers, again
+from crawlers.asked import Answers, next_try
 from crawlers.crawl import crawl, opened
 from crawlers.fetched import Fetched
 from crawlers.settings import Settings
@@ -437,4 +437,4 @@ def test_rules_that_could_not_be_read_are_asked_for_again_in_a_later_round(web: 
 @pytest.mark.parametrize(("outcome", "later"), [(Outcome.TIMEOUT, 30.0), (Outcome.DNS, None), (Outcome.BAD_URL, None)])
 def test_what_minutes_do_not_change_is_not_waited_for(outcome: Outcome, later: float | None) -> None:
     fetched = Fetched("http://none.invalid/robots.txt", outcome, 0.0)
-    assert again(Settings(), fetched, Settings().attempts, closes=True) == later
+    assert next_try(Settings(), fetched, Settings().attempts, closes=True) == later

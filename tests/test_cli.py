@@ -38,7 +38,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 RUN = ("run", "--seeds", "http://a.example/", "--out", "{none}", "--recipe", "demo")
 BAD = [
-    (("judge", "{corpus}", "--recipe", "nobody"), "packaged are: demo"),
+    (("judge", "{corpus}", "--recipe", "nobody"), "packaged are: danqing, demo"),
     (("judge", "{corpus}", "--recipe", "{bad}"), "did you mean image_width?"),
     (("judge", "{corpus}", "--recipe", "demo", "--bogus"), "--bogus"),
     (("judge", "{corpus}"), "--recipe"),
@@ -65,7 +65,7 @@ BAD = [
     ),
     ((*RUN, "--date", "soon"), "--date soon"),
     (
-        ("run", "--seeds", "http://a.example/", "--out", "{none}", "--recipe", "demo", "--resize-mode", "x"),
+        (*RUN, "--image-size", "32", "--resize-mode", "x"),
         "--resize-mode x",
     ),
     (

@@ -651,6 +651,9 @@ def test_a_list_of_any_format(web: Web, tmp_path: Path, name: str) -> None:
     assert from_list(path, "url", caption, tmp_path / "corpus", loopback()) == counts
     assert len(web.asked) == asked and found(tmp_path / "corpus") == rows
     assert log(tmp_path / "corpus")["not a url"]["outcome"] == "bad_url"
+    own = log(tmp_path / "corpus")[str(path)]
+    assert (own["kind"], own["outcome"], own["round"]) == ("list", "ok", 0)
+    assert json.loads(own["evidence"]) == {"records": len(ROWS), "taken_in": {"row": len(ROWS)}}
 
 
 def test_a_list_that_grows(web: Web, tmp_path: Path) -> None:
@@ -662,6 +665,30 @@ def test_a_list_that_grows(web: Web, tmp_path: Path) -> None:
     from_list(path, "url", None, tmp_path / "corpus", loopback())
     assert web.paths() == ["/robots.txt", "/1.png", "/2.png"]
     assert sorted(row[0] for row in found(tmp_path / "corpus")) == [web.url("/1.png"), web.url("/2.png")]
+    rows = pq.read_table(tmp_path / "corpus" / "crawl" / "log").to_pylist()
+    own = sorted((row["round"], json.loads(row["evidence"])["records"]) for row in rows if row["url"] == str(path))
+    assert own == [(0, 1), (1, 2)]
+
+
+def test_a_list_that_breaks_off_is_taken_in_as_far_as_it_goes(web: Web, tmp_path: Path) -> None:
+    web.answers |= {"/1.png": picture(1), "/2.png": picture(2)}
+    path, corpus = tmp_path / "a.jsonl", tmp_path / "corpus"
+    first, second = (json.dumps({"url": web.url(f"/{number}.png")}) for number in (1, 2))
+    path.write_text(f"{first}\n{second[:9]}\n")
+    with pytest.raises(BadInput, match=r"cannot be read .*; the rows before it count: mend the file"):
+        from_list(path, "url", None, corpus, loopback())
+    own = log(corpus)[str(path)]
+    assert (own["kind"], own["outcome"]) == ("list", "bad_type")
+    said = json.loads(own["evidence"])
+    assert said["records"] == 1 and "cannot be read" in said["error"]
+    assert log(corpus)[web.url("/1.png")]["outcome"] == "ok"
+    path.write_text(f"{first}\n{second}\n")
+    assert from_list(path, "url", None, corpus, loopback())["image/ok"] == 2
+    rows = pq.read_table(corpus / "crawl" / "log").to_pylist()
+    assert [row["outcome"] for row in sorted(rows, key=lambda row: row["round"]) if row["kind"] == "list"] == [
+        "bad_type",
+        "ok",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -686,6 +713,8 @@ def test_a_list_that_cannot_be_read(tmp_path: Path, name: str, content: str | by
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(BadInput, match=message):
         from_list(path, "url", "caption", tmp_path / "corpus", loopback())
+    if '{"url"' not in str(content):  # which has a row before the fault
+        assert not (tmp_path / "corpus").exists()
 
 
 @pytest.mark.parametrize(

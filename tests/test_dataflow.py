@@ -13,6 +13,7 @@ from pipelines import files
 from pipelines.cluster import Cluster, cluster
 from pipelines.engine import Engine, run
 from pipelines.judge import Judge, judge
+from pipelines.matched import Plan
 from pipelines.measure import Measure, measure
 from pipelines.pack import Pack, clock, pack, packed
 from pipelines.pair import Pair, pair
@@ -54,7 +55,7 @@ def transforms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, beam.PTran
     logs = [corpus.crawl("log", name) for name in files.listing(corpus.crawl("log"))]
     return {
         "pair": Pair(found, logs, corpus.root, ("images/a.warc",), "x"),
-        "measure": Measure(corpus, [("00000", "text")]),
+        "measure": Measure(corpus, [("00000", ("text",))], Plan({}), ()),
         "cluster": Cluster(corpus, [], "x", 2),
         "judge": Judge(corpus, recipe, "x"),
         "pack": Pack("demo", corpus.shards(), {"weak": 1, "strong": 1, "base": 1}, shards),

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from web import Web, answer, serving
+from web import Web, answer, loopback, serving
 
+from crawlers.crawl import crawl
 from crawlers.explain import explain
+from crawlers.partition import Partition
 from crawlers.settings import Settings
 from pipelines import cli
 from pipelines.arguments import split
 from schemas.errors import BadInput
 from schemas.outcome import Outcome
+from schemas.seeds import Site
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,20 @@ def test_what_a_corpus_knows_is_not_asked_again(
     }
     assert "It would be fetched" in explained("/x", "--out", str(tmp_path / "none"))
     assert len(web.asked) == 3 and not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_partition_that_asked_a_host_answers_for_it(tmp_path: Path, number: int) -> None:
+    webs = [Web({"/": answer("<p>x")}) for _ in range(12)]  # hosts by their ports, so of any of three partitions
+    with serving(*webs):
+        mine = [web for web in webs if Partition(number, 3).holds(web.url("/"))]
+        for one in range(3):
+            settings = loopback(partition=Partition(one, 3))
+            crawl([Site(web.url("/"), sitemap=False) for web in webs], tmp_path, settings)
+        asked = [len(web.asked) for web in webs]
+        found = [explain(web.url("/x"), loopback(), tmp_path) for web in mine]
+        assert [len(web.asked) for web in webs] == asked
+    assert all(one.verdict is None for one in found)
 
 
 def test_an_address_that_is_not_public_is_named() -> None:

@@ -1,10 +1,11 @@
-import time
 from collections.abc import Iterable
 
 import pytest
+from counting import work
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.hostile_pages import HOSTILE
 from crawlers.charset import decode
 from crawlers.extract import LONGEST_TEXT, MOST_PICTURES, candidates, clean, read_page
 from crawlers.finds import MOST_TEXT
@@ -329,46 +330,24 @@ def test_any_bytes_are_a_page(body: bytes, start: bytes) -> None:
     read_page(decode(start + body), URL)
 
 
-HOSTILE = {
-    "open divs": "<div>" * (5 * 2**20 // 5),
-    "open spans": "<span>" * (5 * 2**20 // 6),
-    "open divs, closed otherwise": "<div>" * 500_000 + "</p>" * 500_000,
-    "formatting and paragraphs": "".join(f"<font a={number}><p>" for number in range(300_000)),
-    "nested tables": "<table><tr><td>" * 300_000,
-    "nested lists": "<ul><li>" * 500_000,
-    "figures": "<figure><img src=x>" * 200_000 + "<figcaption>x",
-    "labels": "<img src=x aria-labelledby='a b c d'>" * 100_000,
-    "pictures": "<img src=x alt=y>" * (5 * 2**20 // 17),
-    "nothing but <": "<" * 5_000_000,
-    "one long tag": "<img " + "a=1 " * 1_000_000,
-    "comments": "<!--" * 1_000_000,
-    "svg": "<svg>" * 600_000,
-    "attributes": "<img src=a " + " ".join(f"a{number}=b" for number in range(100_000)) + ">",
-    "attributes with signs": "<img src=a " + " ".join(f'a{number}="<>"' for number in range(100_000)) + ">",
-    "attributes of many": ("<a " + " ".join(f"a{number}" for number in range(5_000)) + ">") * 200,
-    "tags in tags": "<a" * 2_500_000,
-    "open quotes": "<a x='" * 800_000,
-    "noscript": "<noscript>" * 400_000 + "<img src=a>",
-    "one srcset": "<img srcset='" + "a 1x," * 1_000_000 + "'>",
-    "srcsets": ("<img srcset='" + "a 1x," * 1_000 + "'>") * 200,
-    "styles": ("<b style='" + "background:url(" * 500 + "'>") * 700,
-    "one style": "<b style='" + 'background:url("a' * 300_000 + "'>",
-    "lazy": ("<img data-src='" + "a." * 2_000 + " b'>") * 1_200,
-    "links": ("<a href='" + "a.jpg/" * 600 + "'>") * 1_200,
-    "one link": "<a href=/1>" + "<img src=x>" * 400_000,
-    "json": "<script type='application/ld+json'>" + "[" * 900_000,
-    "jsons": "<script type='application/ld+json'>{\"image\":[{}]}</script>" * 80_000,
-    "labels of all": "<p id=a>" + "文" * 500_000 + "</p>" + "<img src=x aria-labelledby=a>" * 100_000,
-    "metas": "<meta property=og:image content=a>" * 150_000,
-}
+TAGS_OF_A_HOSTILE_PAGE = 15_000  # more than the honest pages that are parsed as they come
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_pages_take_no_time(name: str) -> None:
-    begun = time.process_time()
-    page = read_page(HOSTILE[name], URL)
-    assert time.process_time() - begun < 3  # about 0.5 on an idle core; twenty minutes without `tame`
-    assert len({one.image_url for one in page.candidates}) <= MOST_PICTURES
+def test_a_hostile_page_of_twice_the_size_is_no_more_than_twice_the_work(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is counted: the calls of functions, and the tree that the parser is made to build.
+
+    The parser walks its open elements at most tags, and a tag's attributes at each of them: so where neither grows, its
+    work is that of the tree. Seconds are in benchmarks/extract_speed.py.
+    """
+    once, twice = (work(HOSTILE[name](TAGS_OF_A_HOSTILE_PAGE * times), monkeypatch) for times in (1, 2))
+    assert twice.calls <= 2.1 * once.calls + 100
+    assert twice.nodes <= 2.1 * once.nodes + 100
+    assert twice.deepest <= max(once.deepest, 600)
+    assert twice.attributes <= 512
+    assert len({one.image_url for one in twice.page.candidates}) <= MOST_PICTURES
 
 
 def test_texts_of_a_page_are_bounded() -> None:

@@ -144,18 +144,11 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(*words: str) -> subprocess.Popen[str]:
-    """A command in a process of its own, as a user's."""
+    """A command in a process of its own, as a user's; also where the tests run in the background, deaf to Ctrl-C."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-    line = [sys.executable, "-m", "pipelines.cli", *words]
-    return subprocess.Popen(
-        line,
-        text=True,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-        cwd=ROOT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a job in the background has none
-    )
+    hearing = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    line = [sys.executable, "-c", f"{hearing}; from pipelines.cli import main; main()", *words]
+    return subprocess.Popen(line, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=ROOT)
 
 
 def workers_of(process: int) -> list[int]:

@@ -90,7 +90,7 @@ def test_a_url_that_waits_again_has_made_no_attempt(state: State) -> None:
     for path in "ab":
         frontier.add(f"http://one.cn/{path}", PAGE, 1)
     first = job(frontier)
-    frontier.again(first)
+    frontier.postpone(first)
     frontier.release(first, 0)
     assert drained(frontier) == ["http://one.cn/b", "http://one.cn/a"]
 

@@ -33,7 +33,8 @@ from pipelines.crawl_options import CrawlOptions
 from pipelines.engine import Engine
 from pipelines.list_run import list_run
 from pipelines.listed import write_samples
-from pipelines.row_shard import RowShards, message
+from pipelines.reasons import message
+from pipelines.row_shard import RowShards
 from schemas.errors import BadInput, Damaged
 from schemas.outcome import Outcome
 from schemas.seeds import Site

@@ -343,7 +343,7 @@ def test_the_status_of_a_crawl_that_runs_and_of_one_that_has_ended(
     assert (last.host, last.address, last.waiting) == (f"127.0.0.1:{web.port}", "127.0.0.1", waits[-1])
     assert last.seconds >= 0.05 and last.eta >= 0.05 * waits[-1] and last.answers >= 3
     assert 0 < running[-1].answers_per_second < 17 and running[-1].bytes_per_second > 0
-    said = lines(running[-1])
+    said = lines(running[-1], 0.0)
     assert f"waiting: {waits[-1]} (page {waits[-1]}) at 1 hosts" in said
     assert said[-1].split()[0] == str(waits[-1]) and said[-1].endswith(f"  127.0.0.1:{web.port} at 127.0.0.1")
     ended = status(tmp_path)

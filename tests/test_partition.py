@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from crawlers.crawl import crawl
 from crawlers.outbox import undelivered
 from crawlers.partition import Partition
 from crawlers.settings import Settings
+from crawlers.shares import Allowance, shares
 from crawlers.status import counts, status
 from pipelines.corpus import Corpus
+from pipelines.crawl_options import CrawlOptions
 from pipelines.engine import Engine
 from pipelines.pair import pair
 from schemas.errors import BadInput
@@ -140,10 +143,9 @@ def test_another_round_keeps_a_host_in_its_partition(webs: list[Web], tmp_path: 
     was = ended(tmp_path)
     for number in range(3):
         crawl(seeds(webs), tmp_path, loopback(partition=Partition(number, 3)), again=True)
-    assert not undelivered(tmp_path / "crawl")
+    in_turn(webs, tmp_path, 3)  # what leaves a partition and comes back goes by letter again
     rows = pq.read_table(tmp_path / "crawl" / "log").to_pylist()
-    again = [row["url"] for row in rows if row["round"] == max(one["round"] for one in rows)]
-    assert len(set(again)) == len(again)
+    assert max(Counter(row["url"] for row in rows).values()) == 2  # in the first crawl, and again
     pair(Corpus(str(tmp_path)), engine=Engine())
     assert was[1] == {
         (row["key"], row["image_url"], row["source"], row["strong"])
@@ -236,6 +238,64 @@ def test_ctrl_c_ends_all_of_them(webs: list[Web], tmp_path: Path) -> None:
     assert parent.returncode == 130 and "tuwen: interrupted; the same command goes on from here" in errors, errors
     assert "Traceback" not in errors
     assert not any(map(alive, started))
+
+
+@pytest.fixture
+def plain() -> Iterator[list[Web]]:
+    """Three sites of six pages with two pictures each, and nothing that leads from one to another."""
+    webs = [Web({"/robots.txt": ROBOTS}) for _ in range(3)]
+    links = "".join(f"<a href=/{one}>" for one in range(5))
+    for web in webs:
+        for path in ("", *map(str, range(5))):
+            web.answers[f"/{path}"] = answer(f"{links}<img src=/{path}a.png alt=甲><img src=/{path}b.png alt=乙>")
+            web.answers |= {f"/{path}{one}.png": picture(number) for number, one in enumerate("ab")}
+    with serving(*webs):
+        yield webs
+
+
+def in_shares(webs: list[Web], corpus: Path, of: int, **limits: int) -> Counter[str]:
+    """Crawl every partition in turn with its share, until nothing is left that one wants; what was asked for."""
+    sites = [Site(web.url("/"), sitemap=False) for web in webs]
+    allowance = Allowance(corpus, loopback(**limits), of)
+    begun = False
+    while not begun or undelivered(corpus / "crawl") or allowance.left():
+        begun = True
+        for settings in allowance.shared():
+            crawl(sites, corpus, settings)
+    ended = {tuple(name.split("/")): number for name, number in status(corpus).ended.items()}
+    return Counter({kind: ended.get((kind, "ok"), 0) for kind in ("page", "image")})
+
+
+@pytest.mark.parametrize("of", [1, 2, 4])
+@pytest.mark.parametrize(("pages", "images"), [(7, 9), (1, 1), (0, 3), (100, 100)])
+def test_an_allowance_is_that_of_all_partitions_together(
+    plain: list[Web], tmp_path: Path, of: int, pages: int, images: int
+) -> None:
+    """Some of four partitions have no site at all: what they cannot use goes to the others."""
+    asked = in_shares(plain, tmp_path, of, max_pages=pages, max_images=images)
+    assert asked["page"] == min(pages, 18)
+    assert asked["image"] == min(images, 2 * asked["page"])
+    before = sum(len(web.asked) for web in plain)
+    assert in_shares(plain, tmp_path, of, max_pages=pages, max_images=images) == asked
+    assert sum(len(web.asked) for web in plain) == before  # nothing is left
+    more = in_shares(plain, tmp_path, of, max_pages=pages + 3, max_images=100)
+    assert more == {"page": min(pages + 3, 18), "image": 2 * min(pages + 3, 18)}
+
+
+def test_a_part_that_is_crawled_alone_has_its_share() -> None:
+    parts = [CrawlOptions(partition=f"{one}/3", max_pages=8).settings() for one in range(3)]
+    assert [part.max_pages for part in parts] == [3, 3, 2]
+    assert all(part.max_images is None for part in parts)
+
+
+@given(st.integers(0, 50), st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=6))
+def test_no_shares_are_more_than_what_is_allowed(limit: int, parts: list[tuple[int, bool]]) -> None:
+    taken = [had for had, _ in parts]
+    among = [number for number, (_, wants) in enumerate(parts) if wants] or range(len(parts))
+    found = shares(limit, taken, among)
+    assert sum(found) == max(limit, sum(taken))
+    for number, (share, had) in enumerate(zip(found, taken, strict=True)):
+        assert share == had or (share > had and number in among)
 
 
 def test_one_of_the_two_options(webs: list[Web], tmp_path: Path) -> None:

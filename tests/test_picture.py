@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import threading
 import time
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, features
 
-from filters.picture import MAX_FRAMES, MAX_PIXELS, decode, sniff
+from filters.picture import MAX_FRAMES, MAX_PIXELS, decode, decode_reduced, sniff
 
 
 def photo(mode: str = "RGB", size: tuple[int, int] = (60, 40)) -> Image.Image:
@@ -198,6 +199,38 @@ def test_a_bomb_is_refused_before_its_pixels_and_its_size_is_known() -> None:
     picture = decode(png_header(60_000, 60_000))
     assert (picture.format, picture.width, picture.height, picture.decodes) == ("png", 60_000, 60_000, False)
     assert str(MAX_PIXELS) in picture.reason
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(1024, 768), (1001, 803), (900, 3), (60, 40), (3, 3)])
+def test_a_jpeg_is_decoded_as_far_as_is_asked(size: tuple[int, int], orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(photo(size=size), "JPEG", exif=exif)
+    whole = decode(data)
+    for by in (1, 2, 4, 8):
+        picture, again = (decode_reduced(data, lambda *_, by=by: by) for _ in range(2))
+        assert picture.pixels is not None and again.pixels is not None
+        assert (picture.width, picture.height, picture.format) == (whole.width, whole.height, "jpeg")
+        assert picture.reduced == by or (picture.reduced < by and min(size) < by)  # a strip keeps a row
+        assert picture.pixels.size == tuple(math.ceil(side / picture.reduced) for side in (whole.width, whole.height))
+        assert picture.pixels.tobytes() == again.pixels.tobytes()
+        left, top, right, bottom = picture.part()
+        assert (right - left, bottom - top) == (whole.width / picture.reduced, whole.height / picture.reduced)
+        assert 0 <= left < 1 and 0 <= top < 1 and picture.pixels.size == (math.ceil(right), math.ceil(bottom))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_all_else_is_decoded_whole(kind: str) -> None:
+    picture = decode_reduced(saved(photo(size=(400, 400)), kind), lambda width, height: 8)
+    assert (picture.reduced, picture.part()) == (1, (0, 0, 400, 400))
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.9])
+def test_what_is_cut_does_not_decode_in_a_smaller_size_either(cut: float) -> None:
+    data = saved(photo(size=(400, 300)), "JPEG")
+    picture = decode_reduced(data[: int(len(data) * cut)], lambda width, height: 8)
+    assert (picture.decodes, picture.width, picture.height) == (False, 400, 300)
 
 
 @pytest.mark.parametrize("cut", [0.3, 0.5, 0.9])

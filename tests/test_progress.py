@@ -55,6 +55,15 @@ def test_a_line_that_stood_last_already_is_not_doubled() -> None:
     assert log.getvalue() == "pack: 2/2\n"
 
 
+def test_a_line_is_said_at_once() -> None:
+    clock, log = Clock(), io.StringIO()
+    with progress("crawl", stream=log, clock=clock) as bar:
+        bar.update(1)
+        bar.say("waiting\x1b[2J")
+        assert log.getvalue() == "waiting\ufffd[2J\n"
+    assert log.getvalue().splitlines()[1:] == ["crawl: 1"]
+
+
 def test_nothing_to_say_is_nothing_said() -> None:
     log = io.StringIO()
     with progress("judge", 0, stream=log):
@@ -139,6 +148,7 @@ SCRIPT = """
     with progress("[red]cra\\x1b[2Jwl", 8) as bar:
         bar.update(3, {"[bold]o\\x1b]0;title\\x07k": 3})
         print("a result")
+        bar.say("waiting for [b]\\x1b[3Jx")
         bar.update(8, {"ok": 7, "dns": 1})
 """
 
@@ -171,6 +181,7 @@ def test_a_terminal_has_a_live_bar_with_nothing_of_the_webs_in_it() -> None:
     assert out == "a result\n"
     assert "8/8" in seen
     assert "ok 7, dns 1" in seen
+    assert "waiting for [b]\ufffd[3Jx" in seen
     assert "\x1b[2J" not in seen
     assert "\x1b]0;" not in seen
     assert "[red]cra\ufffd[2Jwl" in seen
@@ -179,7 +190,7 @@ def test_a_terminal_has_a_live_bar_with_nothing_of_the_webs_in_it() -> None:
 def test_a_dumb_terminal_has_plain_lines() -> None:
     out, seen = on_terminal(TERM="dumb")
     assert out == "a result\n"
-    assert seen == "[red]cra\ufffd[2Jwl: 8/8 (ok 7, dns 1)\r\n"
+    assert seen == "waiting for [b]\ufffd[3Jx\r\n[red]cra\ufffd[2Jwl: 8/8 (ok 7, dns 1)\r\n"
 
 
 def test_a_file_has_plain_lines_even_when_colour_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import BadInput
-from schemas.recipe import Keep, Once, Recipe, canonical, load, of_canonical, packaged, sql
-from schemas.signals import FAMILIES, all_signals, family_schema
+from schemas.recipe import Keep, Once, Recipe, canonical, load, of_canonical, packaged, sql, with_model
+from schemas.signals import FAMILIES, family_schema, signal_field
 from schemas.tables import PAIRS
 
 KEEP = '[[keep]]\nsignal = "{signal}"\n{range}\nwhy = "because"\n'
@@ -36,16 +36,16 @@ def refused(folder: Path, body: str, head: str = 'name = "mine"\n') -> str:
     return message
 
 
-@pytest.mark.parametrize("name", ["demo", "wudaomm", "wukong", "zero"])
+@pytest.mark.parametrize("name", ["danqing", "demo", "wudaomm", "wukong", "zero"])
 def test_a_packaged_recipe_loads_and_gives_its_reasons(name: str) -> None:
     recipe = load(name)
     assert recipe.name == name and recipe.keep
     assert all(step.why for step in (*recipe.keep, *recipe.once, *recipe.strong_keeps))
-    assert set(recipe.columns()) <= set(all_signals())
+    assert all(signal_field(column).name == column for column in recipe.columns())
 
 
 def test_these_are_the_packaged_ones() -> None:
-    assert packaged() == ["demo", "wudaomm", "wukong", "zero"]
+    assert packaged() == ["danqing", "demo", "wudaomm", "wukong", "zero"]
 
 
 def test_a_name_is_the_packaged_recipe_whatever_lies_in_the_folder(
@@ -169,6 +169,7 @@ def corpus(folder: Path) -> str:
     for path, schema in (
         ("pairs", PAIRS),
         *((f"signals/{name}", family_schema(name)) for name in FAMILIES),
+        ("signals/match", pa.schema([PAIRS.field("key"), signal_field("match_colours_score")])),
     ):
         rows = []
         for key, (han, aspect, cluster, pixels, strong) in ROWS.items():
@@ -218,12 +219,23 @@ def test_a_top_takes_the_best_part(tmp_path: Path) -> None:
     assert {row[2] for row in rows} == {"", "weak"}  # without a tier all that is kept is weak
 
 
-@pytest.mark.parametrize("name", ["demo", "wudaomm", "wukong", "zero"])
+@pytest.mark.parametrize("name", ["danqing", "demo", "wudaomm", "wukong", "zero"])
 def test_every_packaged_query_runs_and_gives_one_row_per_pair(tmp_path: Path, name: str) -> None:
-    recipe = load(name)
+    recipe = with_model(load(name), "colours")
     rows = duckdb.sql(sql(recipe, corpus(tmp_path / "corpus"))).fetchall()
     assert [row[0] for row in rows] == sorted(ROWS)
     assert {row[1] for row in rows} <= {"", *recipe.verdicts()}
+
+
+def test_a_query_says_whose_score_it_means() -> None:
+    with pytest.raises(BadInput, match="match_score is of one model; say whose with --model NAME"):
+        sql(load("danqing"))
+
+
+def test_a_band_leaves_out_both_ends(tmp_path: Path) -> None:
+    recipe = load(write(tmp_path, KEEP.format(signal="text_han", range="top = 0.7\nskip = 0.2")))
+    rows = duckdb.sql(sql(recipe, corpus(tmp_path / "corpus"))).fetchall()
+    assert [row[0][0] for row in rows if row[1] == ""] == ["a", "c", "e"]  # of six the best four, without the first
 
 
 def test_a_recipe_survives_being_written_down() -> None:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -228,3 +229,22 @@ def test_the_same_with_three_workers(bench: Any, tmp_path: Path, released: tuple
     pack(again, bench.recipe, "1.0.0", engine=three, packing=Packing(samples_per_shard=10))
     release(again, bench.recipe, "1.0.0", engine=three, agent=AGENT, report=page)
     assert bench.tree(str(folder(again))) == bench.tree(str(folder(corpus)))
+
+
+def test_the_base_is_a_set_of_datacomps_uids(released: tuple[Any, Manifest, list[Any]]) -> None:
+    corpus, made, planted = released
+    found = np.load(folder(corpus) / "base" / "uids.npy")
+    keys = sorted(pair.key for pair in planted if pair.base)
+    assert [f"{high:016x}{low:016x}" for high, low in found.tolist()] == keys
+    assert made.files["base/uids.npy"].bytes == (folder(corpus) / "base" / "uids.npy").stat().st_size
+
+
+def test_packing_again_leaves_the_uids_and_a_lost_file_of_them_comes_back(bench: Any, tmp_path: Path) -> None:
+    corpus, _ = make(bench, tmp_path, bench.plant(12))
+    path = folder(corpus) / "base" / "uids.npy"
+    data = path.read_bytes()
+    pack(corpus, bench.recipe, "1.0.0", engine=LOCAL, packing=Packing(samples_per_shard=10))
+    assert path.read_bytes() == data
+    path.unlink()
+    finish(bench, corpus)
+    assert path.read_bytes() == data

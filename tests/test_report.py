@@ -77,9 +77,12 @@ def test_the_funnel_counts_what_the_files_hold(corpus: Corpus) -> None:
     assert counted.verdicts["too_small"] == verdicts["too_small"] == 2
     assert counted.verdicts["image_decodes"] == 1
     assert sum(counted.verdicts.values()) + counted.kept == counted.measured
-    for names in (counted.sites, counted.sources, counted.classes):
+    for names in (counted.sites, counted.sources):
         assert sum(names.values()) == counted.kept
         assert list(names.values()) == sorted(names.values(), reverse=True)
+    pairs, kept, base = zip(*counted.classes.values(), strict=True)
+    assert (sum(pairs), sum(kept), sum(base)) == (22, counted.kept, counted.base)
+    assert list(pairs) == sorted(pairs, reverse=True)
     assert counted.outcomes == {"ok": 22, "http_error": 1}
     assert counted.pages == {"ok": 1}
 
@@ -198,3 +201,12 @@ def test_a_printable_text_keeps_its_length_and_has_no_controls(text: str) -> Non
     shown = printable(text)
     assert len(shown) == min(len(text), 240)
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]", shown)
+
+
+def test_the_page_says_which_class_is_short_of_the_floor_and_by_how_much(corpus: Corpus, page: str) -> None:
+    rows = [row for shard in corpus.shards() for row in files.read_table(corpus.ledger("demo", shard)).to_pylist()]
+    drawn = Counter(row["class"] for row in rows if row["base"])
+    missing = {name: 4 - drawn[name] for name in {row["class"] for row in rows} if drawn[name] < 4}
+    assert missing[HOSTILE] == 3
+    said = Seen(page).text.split("Short of the floor of 4:")[1].split(".\n")[0]
+    assert all(f"{printable(name)} by {count}, with {drawn[name]}" in said for name, count in missing.items())

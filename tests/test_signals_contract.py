@@ -112,6 +112,8 @@ def test_a_signal_can_be_a_key_and_its_model_is_one(family: str, signal: Signal)
 BETTER: dict[str, tuple[Sample, Sample]] = {
     "text_language_score": (Sample("", "a dog is running on the beach with its ball"), Sample("", "xqzt blorf")),
     "text_repetition": (Sample("", "一只小狗在海滩上奔跑"), Sample("", "好好好好好好好好好好")),
+    "topic_score": (Sample("", "一束郁金香和玫瑰"), Sample("", "海边的汽车")),
+    "topic_margin": (Sample("", "一束郁金香"), Sample("", "海边的汽车")),
     "image_laplacian": (
         Sample("", "", picture=decode(saved(photo()))),
         Sample("", "", picture=decode(saved(photo().filter(ImageFilter.GaussianBlur(4))))),

@@ -491,11 +491,12 @@ def test_zero_keeps_what_is_clicked_and_what_no_log_names() -> None:
     [
         (CrawlOptions(), "no source: give exactly one of --seeds, --url-list, --warc, --queries, --click-log"),
         (CrawlOptions(seeds=["https://a.cn/"], click_log="a.tsv"), "--seeds and --click-log together"),
-        (CrawlOptions(queries="q.txt"), "--search URL-TEMPLATE"),
-        (CrawlOptions(seeds=["https://a.cn/"], search="https://s.cn/{query}"), "--queries FILE"),
-        (CrawlOptions(queries="q.txt", search="https://s.cn/"), "--search https://s.cn/"),
-        (CrawlOptions(queries="q.txt", search="https://s.cn/{query}", page_step=0), "--page-step"),
-        (CrawlOptions(click_log="a.tsv", only_han=True), "--only-han"),
+        (CrawlOptions(queries=__file__), "--search URL-TEMPLATE"),
+        (CrawlOptions(queries=__file__, search="https://s.cn/"), "--search https://s.cn/"),
+        (CrawlOptions(queries=__file__, search="https://s.cn/{query}", page_step=0), "--page-step"),
+        (CrawlOptions(queries="q.txt", search="https://s.cn/{query}"), "--queries q.txt: no such file"),
+        (CrawlOptions(click_log="a.tsv"), "--click-log a.tsv: no such file"),
+        (CrawlOptions(url_list="a.csv"), "--url-list a.csv: no such file"),
         (CrawlOptions(warc=["/nowhere/a.warc.gz"]), "--warc /nowhere/a.warc.gz"),
     ],
 )

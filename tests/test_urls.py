@@ -80,12 +80,27 @@ def test_fetchable(reference: str, url: str | None) -> None:
 NAMES = st.lists(st.text("ab0x-n.", min_size=1, max_size=8), min_size=1, max_size=3).map(".".join)
 
 
-@given(NAMES, st.sampled_from(["cn", "com", "a1", "1"]), st.text("aZ09_~!$&()*+,;=:@/.%-?#'[]|^2e", max_size=20))
+ENDS = ["cn", "com", "a1", "1", "cn:8080", "com:80", "cn:65536", "cn:09999"]
+
+
+@given(NAMES, st.sampled_from(ENDS), st.text("aZ09_~!$&()*+,;=:@/.%-?#'[]|^2e", max_size=20))
 def test_what_is_taken_as_it_stands_is_what_the_standard_makes_of_it(name: str, last: str, rest: str) -> None:
     url = f"http://{name}.{last}/{rest}"
     resolved = resolve(BASE, url)
     expected = resolved.partition("#")[0] if resolved and "@" not in resolved.split("/")[2] else None
     assert fetchable(BASE, url) == expected
+
+
+BYTES = st.sampled_from(["0", "1", "10", "99", "199", "249", "255", "256", "300", "01", "0x1", "a"])
+
+
+@given(
+    st.lists(BYTES, min_size=3, max_size=5),
+    st.sampled_from(["", ":80", ":999", ":1000", ":59999", ":65535", ":65536", ":"]),
+)
+def test_a_numeric_host_is_what_the_standard_makes_of_it(parts: list[str], port: str) -> None:
+    url = f"http://{'.'.join(parts)}{port}/a.jpg"
+    assert fetchable(BASE, url) == resolve(BASE, url)
 
 
 @given(st.text(), st.text())

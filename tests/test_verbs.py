@@ -131,7 +131,7 @@ def ledger_rows(corpus: Corpus, recipe: Recipe) -> list[tuple[str, str, str]]:
     return [(row["key"], row["verdict"], row["tier"]) for row in rows]
 
 
-@pytest.mark.parametrize("name", recipes.packaged())
+@pytest.mark.parametrize("name", [name for name in recipes.packaged() if not recipes.load(name).any_score])
 def test_the_sql_says_the_same_as_the_ledger(judged: Corpus, name: str) -> None:
     recipe = recipes.load(name)
     judge(judged, recipe, engine=LOCAL)

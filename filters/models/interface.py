@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
+Tokens = Mapping[str, npt.NDArray[Any]]
+Tokenizer = Callable[[Sequence[str]], Tokens]
+"""Texts become named arrays, one row a text, whose names and types are those of the text tower's inputs."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +33,67 @@ class Preprocessing:
     fill: int = 0
 
 
+class NotFinite(ValueError):
+    """A model gave NaN or infinity, or a vector of no length. `rows` are places in what it was given, from 0."""
+
+    def __init__(self, model: str, what: Literal["pictures", "texts"], rows: Sequence[int]) -> None:
+        self.model, self.what, self.rows = model, what, tuple(rows)
+        shown = ", ".join(str(row) for row in self.rows[:8]) + (" …" if len(self.rows) > 8 else "")
+        super().__init__(f"the model {model} gave no finite vector for {len(self.rows)} of the {what}: {shown}")
+
+
 class Model(Protocol):
-    """One model, loaded: an image tower and a text tower.
+    """One model, loaded: an image tower and a text tower."""
 
-    `name` is what its columns carry, match_<name>_score: lower case letters, digits and single underscores. `digest`
-    is of all that its numbers depend on: weights, preprocessing, tokenizer, text template. A `demo` model shows the
-    plumbing and judges nothing: whoever prints its scores says so.
-    """
+    @property
+    def name(self) -> str:
+        """What its columns carry, match_<name>_score: lower-case letters, digits and single underscores."""
+        ...
 
-    name: str
-    digest: str
-    width: int
-    preprocessing: Preprocessing
-    template: str  # what a text is put into, as "{}" or "一张{}的照片"
-    demo: bool
+    @property
+    def digest(self) -> str:
+        """32 hex digits over all that its numbers depend on: weights, preprocessing, tokenizer, text template."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """The length of its vectors."""
+        ...
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture is prepared for it."""
+        ...
+
+    @property
+    def template(self) -> str:
+        """What a text is put into, as "{}" or "一张{}的照片"."""
+        ...
+
+    @property
+    def demo(self) -> bool:
+        """Whether it shows the plumbing and judges nothing: whoever prints its scores shows its warning too."""
+        ...
+
+    @property
+    def warning(self) -> str:
+        """One sentence to show wherever its scores are; '' where there is none."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """What it really computes in, fp32 or bf16."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many rows it computes at once: fewer cost as much."""
+        ...
 
     def images(self, pixels: Pixels) -> Vectors:
-        """Unit vectors [n, width] of pictures [n, size, size, 3], RGB, 0 to 255."""
+        """Unit vectors [n, width] of pictures [n, size, size, 3], RGB, 0 to 255. Raises NotFinite."""
         ...
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors [n, width]; a row of NaN for a text that the model cannot read, and says so by it."""
+        """Unit vectors [n, width]; a row of NaN for a text that the model cannot read. Raises NotFinite."""
         ...
