@@ -143,10 +143,9 @@ def test_another_round_keeps_a_host_in_its_partition(webs: list[Web], tmp_path: 
     was = ended(tmp_path)
     for number in range(3):
         crawl(seeds(webs), tmp_path, loopback(partition=Partition(number, 3)), again=True)
-    assert not undelivered(tmp_path / "crawl")
+    in_turn(webs, tmp_path, 3)  # what leaves a partition and comes back goes by letter again
     rows = pq.read_table(tmp_path / "crawl" / "log").to_pylist()
-    again = [row["url"] for row in rows if row["round"] == max(one["round"] for one in rows)]
-    assert len(set(again)) == len(again)
+    assert max(Counter(row["url"] for row in rows).values()) == 2  # in the first crawl, and again
     pair(Corpus(str(tmp_path)), engine=Engine())
     assert was[1] == {
         (row["key"], row["image_url"], row["source"], row["strong"])
