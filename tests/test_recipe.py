@@ -164,12 +164,15 @@ ROWS = {  # key: (text_han, image_aspect, image_cluster, image_pixels, strong)
 }
 
 
+SCORES = ("match_colours_score", "match_mini_score")
+
+
 def corpus(folder: Path) -> str:
     """A corpus of ROWS, with whatever else a schema wants."""
     for path, schema in (
         ("pairs", PAIRS),
         *((f"signals/{name}", family_schema(name)) for name in FAMILIES),
-        ("signals/match", pa.schema([PAIRS.field("key"), signal_field("match_colours_score")])),
+        ("signals/match", pa.schema([PAIRS.field("key"), *map(signal_field, SCORES)])),
     ):
         rows = []
         for key, (han, aspect, cluster, pixels, strong) in ROWS.items():

@@ -480,7 +480,7 @@ def test_zero_keeps_what_is_clicked_and_what_no_log_names() -> None:
     keeps = [keep for keep in load("zero").keep if keep.signal == "click_rate"]
     seen = [(0, 0), (1_000, 50), (1_000, 49), (20, 0), (20, 1), (1, 1)]
     table = pa.table({"key": list("abcdef"), "click_rate": pa.array([click_rate(*one) for one in seen], pa.float32())})
-    assert first_failed(keeps, table, {}) == ["", "", "click_rate", "click_rate", "", ""]
+    assert first_failed(keeps, table, {}).tolist() == [0, 0, 1, 1, 0, 0]  # the keep that a row fails, counted from 1
 
 
 # The command line
