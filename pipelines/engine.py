@@ -100,10 +100,13 @@ def run(
 
 def _cancel(result: beam.runners.runner.PipelineResult, options: PipelineOptions, engine: Engine) -> None:
     """End the job where it runs: a cluster would go on without us."""
-    with contextlib.suppress(Exception):  # it may have ended, or its cluster; the user's Ctrl-C is what is told
+    known = engine_options.load(engine.name)
+    # Either may find the job, or its whole cluster, gone; what the user is told of is the Ctrl-C.
+    with contextlib.suppress(OSError):
+        if "flink" in known.runner.lower() and known.page:
+            rest.cancel(known.page, str(options.view_as(GoogleCloudOptions).job_name))
+    with contextlib.suppress(Exception):
         result.cancel()
-        if "flink" in _runner(options).lower() and (page := engine_options.load(engine.name).page):
-            rest.cancel(page, str(options.view_as(GoogleCloudOptions).job_name))
 
 
 def check(engine: Engine) -> PipelineOptions:
