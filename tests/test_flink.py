@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif("TUWEN_FLINK" not in os.environ, reason="make te
 
 VERBS: tuple[tuple[str, ...], ...] = (
     ("pair",),
-    ("measure", "--family", "text", "image"),
+    ("measure",),
     ("cluster",),
     ("judge", "--recipe", "demo"),
     ("pack", "--recipe", "demo", "--version", "1.0.0"),
@@ -187,7 +187,7 @@ def pristine(measured: Path, root: Path) -> None:
 
 def test_a_worker_is_killed_in_mid_measure(flink: Cluster, worker: Path, measured: Path, tmp_path: Path) -> None:
     pristine(measured, tmp_path)
-    child = command(*("measure", str(tmp_path), "--family", "text", "image"), "--engine", engine_file(flink, worker))
+    child = command("measure", str(tmp_path), "--engine", engine_file(flink, worker))
     until(lambda: begun(tmp_path / "signals/image"))
     for name in ("taskmanager1", "taskmanager2"):
         for one in workers_of(pid_of(flink, name))[:1]:
@@ -220,7 +220,7 @@ def running(cluster: Cluster) -> list[str]:
 
 def test_ctrl_c_cancels_the_job_on_the_cluster(flink: Cluster, worker: Path, measured: Path, tmp_path: Path) -> None:
     pristine(measured, tmp_path)
-    child = command(*("measure", str(tmp_path), "--family", "image"), "--engine", engine_file(flink, worker))
+    child = command("measure", str(tmp_path), "--family", "image", "--engine", engine_file(flink, worker))
     until(lambda: running(flink))
     (job,) = running(flink)
     until(lambda: any(workers_of(pid_of(flink, name)) for name in ("taskmanager1", "taskmanager2")))

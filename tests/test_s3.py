@@ -192,7 +192,7 @@ def tuwen(*words: str) -> int:
 
 VERBS = (
     ("pair",),
-    ("measure", "--family", "text", "image"),
+    ("measure",),
     ("cluster",),
     ("judge", "--recipe", "demo"),
     ("pack", "--recipe", "demo", "--version", "1.0.0"),
