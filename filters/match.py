@@ -23,7 +23,7 @@ from filters.prepare import prepare
 from schemas.errors import WorkFailed
 from schemas.signals import KEY, match_fields
 
-VERSION = "1"
+VERSION = "2"
 """Raised by hand whenever a score may change though model and picture do not."""
 
 BATCHES = 4
@@ -33,8 +33,11 @@ few enough that a GPU's, of some hundreds of pictures, stay below a gigabyte."""
 MAX_TEXT = 4096
 """Characters of a text that a model is given: contexts end at some 50 to 500 tokens of a few characters."""
 
-MAX_JUMPS = 1000
+MAX_STEPS = 1000
 """Rows that are looked at for a control; it ends what would be the square of a shard with a single page."""
+
+SHIFTS = 15
+"""Shifts that are tried for the controls: one of them clears the pages of any shard but one that is nearly all one."""
 
 Squares = Mapping[Preprocessing, Pixels | None]
 """The square of one picture, or that it does not decode, for each preparation that a model needs."""
@@ -98,34 +101,42 @@ def partners(
     texts: npt.NDArray[np.int64],
     shown: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int64]:
-    """For each row the next one, around the end, whose picture its text is scored against as a control; -1 for none.
+    """For each row another one, whose picture its text is scored against as a control; -1 for none.
 
     Pages, pictures and texts are numbers that are equal for equal ones; `shown` says which pictures have a vector. The
-    picture stands on another page, and makes no pair with this text in the shard.
+    picture stands on another page, and makes no pair with this text in the shard. All rows move by one and the same
+    shift, around the end, so each picture is a control as often as it is shown: what a model says of a picture
+    whatever the words then weighs the same on both sides. A row that the shift leaves on its page, or with a picture
+    of its text, moves on by itself, which few rows do: the shift is the one, of several, that leaves the fewest.
 
     >>> numbers = np.array([0, 0, 1, 1])
-    >>> partners(numbers, np.array([0, 1, 2, 3]), np.array([0, 1, 2, 0]), np.array([True, True, True, False]))
-    array([ 2,  2,  0, -1])
+    >>> partners(numbers, np.array([0, 1, 2, 3]), np.array([0, 1, 2, 0]), np.array([True, True, True, True]))
+    array([2, 3, 0, 1])
     """
     able = np.flatnonzero(shown)
     found = np.full(len(pages), -1, np.int64)
-    other_page, other_image = _next_other(pages[able]), _next_other(images[able])
     pairs = set(zip(texts.tolist(), images.tolist(), strict=True))
-    for start, row in enumerate(able.tolist()):
-        at, text, page, gone = start, int(texts[row]), pages[row], 0
-        for _ in range(MAX_JUMPS):
-            if pages[able[at]] == page:
-                after = int(other_page[at])
-            elif (text, int(images[able[at]])) in pairs:
-                after = int(other_image[at])
+    shift, after = _shift(pages[able]), _next_other(pages[able])
+    for place, row in enumerate(able.tolist()):
+        at = (place + shift) % len(able)
+        for _ in range(min(len(able), MAX_STEPS)):
+            other = int(able[at])
+            if pages[other] == pages[row]:
+                at = int(after[at])
+                if at < 0:  # there is one page alone
+                    break
+            elif (int(texts[row]), int(images[other])) in pairs:
+                at = (at + 1) % len(able)
             else:
-                found[row] = able[at]
+                found[row] = other
                 break
-            gone += (after - at) % len(able) or len(able)
-            if after < 0 or gone >= len(able):
-                break
-            at = after
     return found
+
+
+def _shift(pages: npt.NDArray[np.int64]) -> int:
+    """The shift, of some spread over the rows, that leaves the fewest rows on their own page; the first of equals."""
+    tried = sorted({max(1, len(pages) * part // (SHIFTS + 1)) for part in range(1, SHIFTS + 1)})
+    return min(tried, key=lambda shift: int((pages == np.roll(pages, -shift)).sum()), default=1)
 
 
 def _next_other(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -174,7 +185,8 @@ class _Rows:
     def add(self, sample: Sample) -> tuple[bool, bool]:
         """Number one pair; whether its picture and its text are the first of their kind."""
         self.keys.append(sample.key)
-        self.pages.append(self._number("page", sample.page_url)[0])
+        # Where no page is known, as in a list, each picture is a page of its own.
+        self.pages.append(self._number("page", sample.page_url or f"picture {sample.image_id}")[0])
         picture, new_picture = self._number("picture", sample.image_id)
         text, new_text = self._number("text", sample.text[:MAX_TEXT])
         self.pictures.append(picture)

@@ -6,6 +6,7 @@ standard output, progress and errors to standard error; `--debug` adds the trace
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -28,10 +29,14 @@ _USAGE: Any = typer.BadParameter.__mro__[1]
 def main() -> None:
     """Run one command line and exit with its code."""
     try:
-        line = arguments.split(sys.argv[1:])
+        code = run(arguments.split(sys.argv[1:]))
     except TuwenError as error:
-        sys.exit(_fail(str(error), error.exit_code))
-    sys.exit(run(line))
+        code = _fail(str(error), error.exit_code)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.stderr.flush()
+    # What is left is the undoing of libraries, in which a native thread of one aborted now and then (exit code 134).
+    os._exit(code)
 
 
 def run(line: Arguments) -> int:

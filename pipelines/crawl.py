@@ -31,7 +31,10 @@ def crawl(options: CrawlOptions, **changes: Any) -> dict[str, int]:
     settings, source = replace(options.settings(), **changes), chosen(options)
     corpus = _local(options.out, settings)
     gc.freeze()  # what is imported stays: to look at it again and again would take a tenth of the time
-    counts = _crawled(partial(source, Path(corpus.root)), corpus, settings, options)
+    try:
+        counts = _crawled(partial(source, Path(corpus.root)), corpus, settings, options)
+    finally:
+        gc.unfreeze()  # else DuckDB would speak of leaks when the interpreter ends
     print(f"crawl: {summary(counts)}")
     if not any(counts.get(f"{kind}/ok") for kind in ("page", "image", "list")):
         print(

@@ -199,8 +199,8 @@ def match_fields(model: str, width: int) -> list[pa.Field]:
     """
     vector = pa.list_(pa.field("element", pa.float16(), nullable=False), width)
     control = (
-        "the control: cosine of the text with the next picture of the shard, around its end, that stands on another"
-        " page and makes no pair with the text; NaN where there is none, or no score"
+        "the control: cosine of the text with a picture of another page that makes no pair with it, all rows of the"
+        " shard shifted alike; NaN where there is none, or no score"
     )
     return [
         signal_field(score_column(model)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,22 +147,40 @@ def test_a_shard_without_pairs_has_the_columns_and_no_row(model: Model) -> None:
     assert table.column_names == ["key", *(f"match_colours_{what}" for what in ("score", "shuffled", "image", "text"))]
 
 
-def _slowly(pages: list[int], images: list[int], texts: list[int], shown: list[bool]) -> Iterator[int]:
-    """What `partners` says of itself, row by row."""
-    pairs = set(zip(texts, images, strict=True))
-    for row in range(len(pages)):
-        after = [*range(row + 1, len(pages)), *range(row)] if shown[row] else []
-        able = (at for at in after if shown[at] and pages[at] != pages[row] and (texts[row], images[at]) not in pairs)
-        yield next(able, -1)
-
-
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 4), st.booleans()), max_size=24))
-def test_partners_are_those_of_a_plain_search(drawn: list[tuple[int, int, int, bool]]) -> None:
+def test_a_partner_is_of_another_page_and_no_pair_and_missing_only_where_there_is_none(
+    drawn: list[tuple[int, int, int, bool]],
+) -> None:
     pages, images, texts, _ = (list(column) for column in zip(*drawn, strict=True)) if drawn else ([], [], [], [])
     broken = {image for _, image, _, shown in drawn if not shown}
     shown = [image not in broken for image in images]
     found = partners(*(np.array(column, np.int64) for column in (pages, images, texts)), np.array(shown, bool))
-    assert found.tolist() == list(_slowly(pages, images, texts, shown))
+    pairs = set(zip(texts, images, strict=True))
+    for row, other in enumerate(found.tolist()):
+        fit = [
+            at
+            for at in range(len(pages))
+            if shown[row] and shown[at] and pages[at] != pages[row] and (texts[row], images[at]) not in pairs
+        ]
+        assert other in fit if fit else other == -1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_depends_on_the_picture_alone_is_worth_nothing(seed: int) -> None:
+    """Rows lie page by page: were a page's first picture the control of all rows before it, chance would be 0.4."""
+    chance = np.random.default_rng(seed)
+    pages = np.repeat(np.arange(87), chance.geometric(0.2, 87))
+    images, texts = np.arange(len(pages)) // 2, np.arange(len(pages))
+    likes = chance.normal(size=len(pages))  # a model that likes some pictures, whatever is said of them
+    found = partners(pages, images, texts, np.ones(len(pages), bool))
+    true, control = likes[images], likes[images[found]]
+    above = (true[:, None] > control).mean() + 0.5 * (true[:, None] == control).mean()
+    assert (found >= 0).all() and abs(above - 0.5) < 0.01
+
+
+def test_where_no_page_is_known_each_picture_is_its_own(model: Model) -> None:
+    listed = [sample("0", plain(RED, 1), "红", ""), sample("1", plain(GREEN, 2), "绿", "")]
+    assert all(row["match_colours_shuffled"] < row["match_colours_score"] for row in rows(listed, model))
 
 
 def test_partners_of_a_shard_with_one_page_are_found_missing_at_once() -> None:
