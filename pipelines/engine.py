@@ -111,7 +111,7 @@ def _cancel(result: beam.runners.runner.PipelineResult, options: PipelineOptions
 
 def check(engine: Engine) -> PipelineOptions:
     """Beam's options of an engine. Raises BadInput for an engine or an option that is unknown, before any work."""
-    options = beam_options.parse((*engine_options.load(engine.name).words(), *engine.beam_args))
+    options = beam_options.parse((*engine_options.load(engine.name).words(engine.beam_args), *engine.beam_args))
     if engine.workers < 1:
         raise BadInput(f"--workers {engine.workers}: use 1 or more")
     _check_flink(options)
@@ -123,7 +123,9 @@ def explain(engine: Engine) -> str:
     known = engine_options.load(engine.name)
     if not known.page:
         return ""
-    return f"engine {engine.name}: {shlex.join([*known.words(), *engine.beam_args])}   jobs: {known.page}"
+    return (
+        f"engine {engine.name}: {shlex.join([*known.words(engine.beam_args), *engine.beam_args])}   jobs: {known.page}"
+    )
 
 
 def _runner(options: PipelineOptions) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -24,9 +25,14 @@ class EngineFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The name of Beam's runner."""
         return str(self.beam["runner"])
 
-    def words(self) -> list[str]:
-        """The options as they would be typed after `--`."""
-        return [f"--{name}={_filled(value)}" for name, value in self.beam.items()]
+    def words(self, over: Sequence[str] = ()) -> list[str]:
+        """The options as they would be typed after `--`, but for those that the words `over` give anew.
+
+        Of what another environment is made is no matter of this one's: without its type its set-up goes too.
+        """
+        given = {word.partition("=")[0].lstrip("-") for word in over}
+        given |= {"environment_config"} if "environment_type" in given else set()
+        return [f"--{name}={_filled(value)}" for name, value in self.beam.items() if name not in given]
 
 
 def load(name_or_path: str) -> EngineFile:

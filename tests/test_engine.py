@@ -326,7 +326,7 @@ def test_what_watch_raises_is_raised() -> None:
         (Engine(beam_args=("--runner=NoSuchRunner",)), "NoSuchRunner"),
         (Engine(name="spark"), "local, flink, dataflow"),
         (Engine(workers=0), "use 1 or more"),
-        (Engine(name="flink"), "--job_endpoint=HOST:PORT"),
+        (Engine(beam_args=("--runner=FlinkRunner",)), "--job_endpoint=HOST:PORT"),
         (Engine(name="dataflow"), "project"),
     ],
 )

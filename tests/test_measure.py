@@ -22,6 +22,7 @@ from pipelines.engine import Engine
 from pipelines.feed import Feeders
 from pipelines.measure import measure
 from pipelines.models import Chosen
+from pipelines.originals import Originals
 from pipelines.pair import pair
 from schemas.errors import BadInput, Damaged, WorkFailed
 
@@ -117,8 +118,8 @@ def test_a_picture_is_read_and_decoded_once_for_all_families(
     corpus: Corpus, models: dict[str, Chosen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, decoded = [], []
-    really_read, really_decode = module.read_picture, module.decode
-    monkeypatch.setattr(module, "read_picture", lambda *at: read.append(at) or really_read(*at))
+    really_read, really_decode = Originals.read, module.decode
+    monkeypatch.setattr(Originals, "read", lambda self, *at: read.append(at) or really_read(self, *at))
     monkeypatch.setattr(module, "decode", lambda data: decoded.append(1) or really_decode(data))
     measure(corpus, engine=LOCAL, models=tuple(models.values()))
     assert len(read) == len(decoded) == 24

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = {"crawlers", "filters", "schemas", "pipelines", "recipes"}
+PACKAGES = {"crawlers", "engines", "filters", "schemas", "pipelines", "recipes"}
 
 
 def run(*words: str | Path, cwd: Path) -> str:
