@@ -51,6 +51,7 @@ class Histogram:
     undrawn: int
     dropped: int
     total: int
+    whole: bool = False  # whether the values are whole numbers, and the edges half-way between them
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _empty(recipe: Recipe, name: str, extent: _Extent) -> Histogram:
     low = min([extent.positive if log else extent.low, *ends])
     high = max([extent.high, *ends])
     edges = (_whole_edges if whole else _edges)(low, high, log)
-    return Histogram(name, describe(signal), log, edges, (), (), tuple(bounds), 0, 0, 0)
+    return Histogram(name, describe(signal), log, edges, (), (), tuple(bounds), 0, 0, 0, whole)
 
 
 def _bounds(keeps: tuple[Keep, ...], name: str, whole: bool, strong: bool) -> list[Bound]:

@@ -166,6 +166,26 @@ def test_histograms_count_every_pair_and_what_the_recipe_leaves_out(corpus: Corp
             assert bar.inside + bar.outside <= HEIGHT
 
 
+@pytest.mark.parametrize(
+    ("signal", "values", "says"),
+    [
+        ("image_entropy", [-0.2175, -0.2034, 0.4], ["-0.218 to -0.202: 2", "0.385 to 0.4: 1"]),
+        ("image_entropy", [12.0001, 12.0002], ["12.0001 to 12.0001025: 1", "12.0001978 to 12.0002003: 1"]),
+        ("image_width", [12, 13, 50], ["12: 1", "13: 1", "50: 1"]),
+    ],
+)
+def test_a_bar_says_what_it_holds(
+    bench: Any, tmp_path: Path, signal: str, values: list[float], says: list[str]
+) -> None:
+    pairs = [
+        bench.planted(bench.picture(at), f"第{at}道菜", signals={signal: value}) for at, value in enumerate(values)
+    ]
+    recipe = replace_keeps(DEMO, Keep(signal, "a test", min=values[0]))
+    (histogram,) = histograms(bench.corpus(tmp_path, pairs), recipe)
+    titles = [bar.title for bar in chart(histogram).bars]
+    assert titles == says
+
+
 LONG = [1, 2, 3, 5, 8, 0, 1, 2, 100_000]
 
 
