@@ -36,7 +36,7 @@ def render(facts: Facts, template: str) -> bytes:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, and no value in it comes from a page
     )
-    pages.filters |= {"number": lambda value: f"{value:,}", "share": share, "bar": bar}
+    pages.filters |= {"number": lambda value: f"{value:,}", "share": share, "bar": bar, "line": line}
     page = pages.get_template(template)
     return page.render(m=facts.manifest, c=facts.manifest.counts, facts=facts, distinct=facts.distinct).encode()
 
@@ -44,6 +44,11 @@ def render(facts: Facts, template: str) -> bytes:
 def share(part: int, whole: int) -> str:
     """A part of a whole in percent; a dash of nothing."""
     return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def line(text: str) -> str:
+    """A text on one line, so that it cannot end the paragraph that it stands in."""
+    return " ".join(text.split())
 
 
 def bar(part: int, whole: int) -> str:

@@ -101,9 +101,19 @@ def bars_of(histogram: Histogram, peak: int) -> list[Bar]:
         left, right = x_of(histogram, first), x_of(histogram, last)
         heights = [round(max(room * count / peak, 1.0), 2) if count else 0.0 for count in (inside, outside)]
         gap = min(1.0, (right - left) / 5)
-        title = f"{short(math.ceil(first))} to {short(math.floor(last))}: {inside + outside:,}"
+        title = f"{_span(first, last, histogram.whole)}: {inside + outside:,}"
         bars.append(Bar(left, round(right - left - gap, 2), heights[0], heights[1], title))
     return bars
+
+
+def _span(first: float, last: float, whole: bool) -> str:
+    """What a bin holds: its whole numbers, whose edges lie half-way between them; else its edges, told apart."""
+    if whole:
+        first, last = math.ceil(first), math.floor(last)
+        return short(first) if first == last else f"{short(first)} to {short(last)}"
+    if short(first) != short(last):
+        return f"{short(first)} to {short(last)}"
+    return f"{first:.9g} to {last:.9g}"
 
 
 def ticks_of(histogram: Histogram) -> tuple[Mark, ...]:

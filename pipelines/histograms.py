@@ -1,18 +1,20 @@
 """How the values of a recipe's numeric signals are spread, and which of them its ranges leave out.
 
-Two passes over the shards: the first finds the extents, the second counts into fixed bins.
+Two passes over the shards: the first finds the extents, the second counts into fixed bins. Between them a signal with
+a `top` is read alone, to find where that cuts.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines import shards
+from pipelines import best, shards
 from pipelines.corpus import Corpus
 from pipelines.ranges import passes
 from schemas.recipe import Keep, Recipe
@@ -51,6 +53,7 @@ class Histogram:
     undrawn: int
     dropped: int
     total: int
+    whole: bool = False  # whether the values are whole numbers, and the edges half-way between them
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class _Counting:
 
     histogram: Histogram
     keeps: tuple[Keep, ...]
+    tops: tuple[best.Inside, ...]
     inside: np.ndarray = field(init=False)
     outside: np.ndarray = field(init=False)
 
@@ -103,6 +107,8 @@ class _Counting:
         passed = np.ones(len(table), bool)
         for keep in self.keeps:
             passed &= passes(keep, table)
+        for top in self.tops:
+            passed &= top(values)
         self.inside += np.histogram(values[passed], self.histogram.edges)[0]
         self.outside += np.histogram(values[~passed], self.histogram.edges)[0]
         self.total += len(table)
@@ -132,9 +138,7 @@ def histograms(corpus: Corpus, recipe: Recipe) -> list[Histogram]:
         table = shards.read(corpus, shard, names)
         extents = {name: extent.widened(_numbers(table, name)) for name, extent in extents.items()}
     countings = [
-        _Counting(_empty(recipe, name, extent), tuple(keep for keep in recipe.keep if keep.signal == name))
-        for name, extent in extents.items()
-        if extent.low <= extent.high
+        _counting(corpus, recipe, name, extent) for name, extent in extents.items() if extent.low <= extent.high
     ]
     for shard in corpus.shards():
         table = shards.read(corpus, shard, names)
@@ -143,31 +147,48 @@ def histograms(corpus: Corpus, recipe: Recipe) -> list[Histogram]:
     return [counting.result() for counting in countings]
 
 
+def _counting(corpus: Corpus, recipe: Recipe, name: str, extent: _Extent) -> _Counting:
+    def column() -> Iterator[np.ndarray]:
+        return (_numbers(shards.read(corpus, shard, [name]), name) for shard in corpus.shards())
+
+    keeps = tuple(keep for keep in recipe.keep if keep.signal == name)
+    strong = tuple(keep for keep in recipe.strong_keeps if keep.signal == name)
+    cuts = {keep: best.lasts(keep, column) for keep in (*keeps, *strong) if keep.top is not None}
+    tops = tuple(best.Inside(keep, cuts[keep]) for keep in keeps if keep in cuts)
+    return _Counting(_empty(name, extent, keeps, strong, cuts), keeps, tops)
+
+
 def _numbers(table: pa.Table, name: str) -> np.ndarray:
     return table.column(name).to_numpy().astype(np.float64)
 
 
-def _empty(recipe: Recipe, name: str, extent: _Extent) -> Histogram:
+_Cuts = Mapping[Keep, Mapping[float, best.Last]]
+
+
+def _empty(name: str, extent: _Extent, keeps: tuple[Keep, ...], strong: tuple[Keep, ...], cuts: _Cuts) -> Histogram:
     signal = signal_field(name)
     whole = pa.types.is_integer(signal.type)
-    bounds = [*_bounds(recipe.keep, name, whole, False), *_bounds(recipe.strong_keeps, name, whole, True)]
+    bounds = [*_bounds(keeps, cuts, whole, False), *_bounds(strong, cuts, whole, True)]
     log = extent.long_tailed
     # A bound beyond the data is drawn too: that nothing reaches it is worth seeing.
     ends = [bound.value for bound in bounds if bound.value > 0 or not log]
     low = min([extent.positive if log else extent.low, *ends])
     high = max([extent.high, *ends])
     edges = (_whole_edges if whole else _edges)(low, high, log)
-    return Histogram(name, describe(signal), log, edges, (), (), tuple(bounds), 0, 0, 0)
+    return Histogram(name, describe(signal), log, edges, (), (), tuple(bounds), 0, 0, 0, whole)
 
 
-def _bounds(keeps: tuple[Keep, ...], name: str, whole: bool, strong: bool) -> list[Bound]:
+def _bounds(keeps: tuple[Keep, ...], cuts: _Cuts, whole: bool, strong: bool) -> list[Bound]:
     half = 0.5 if whole else 0.0
     bounds = []
     for keep in keeps:
-        if keep.signal == name and keep.min is not None:
-            bounds.append(Bound(keep.min, keep.min - half, True, strong))
-        if keep.signal == name and keep.max is not None:
-            bounds.append(Bound(keep.max, keep.max + half, False, strong))
+        lows, highs = [keep.min], [keep.max]
+        for fraction, last in cuts.get(keep, {}).items():
+            # The best begin at the last of `top`, and those that `skip` leaves out end at its last.
+            ends = highs if best.low_is_good(keep) == (fraction == keep.top) else lows
+            ends.append(last.value if math.isfinite(last.value) else None)
+        bounds += [Bound(low, low - half, True, strong) for low in lows if low is not None]
+        bounds += [Bound(high, high + half, False, strong) for high in highs if high is not None]
     return bounds
 
 

@@ -102,8 +102,8 @@ def signal_of(corpus: Corpus, signal: str) -> str:
         signal_field(signal)
     except KeyError:
         near = difflib.get_close_matches(signal, [*all_signals(), ANY_SCORE], n=1)
-        guess = f"did you mean {near[0]}? " if near else ""
-        raise BadInput(f"--signal {signal}: no such signal; {guess}They are listed in docs/data-format.md") from None
+        guess = f"did you mean {near[0]}? All" if near else "all"
+        raise BadInput(f"--signal {signal}: no such signal; {guess} are listed in docs/data-format.md") from None
     if signal != ANY_SCORE and not model_of(signal):
         return signal
     there = measured(corpus)

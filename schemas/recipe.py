@@ -26,8 +26,8 @@ class Keep(_Strict, frozen=True):
     """A range on one signal, with its reason. A pair is kept when its value lies in the range.
 
     `min` and `max` are numbers (true and false count as 1 and 0); `one_of` lists the values of a nominal signal;
-    `top` is the fraction of the corpus with the best values, ties by key; `skip` leaves out the very best of them: a
-    model gives its highest scores to pictures that show the words themselves.
+    `top` is the fraction with the best values of the pairs that have one (NaN is none), ties by key; `skip` leaves out
+    the very best of them: a model gives its highest scores to pictures that show the words themselves.
     """
 
     signal: str
@@ -46,7 +46,7 @@ class Keep(_Strict, frozen=True):
 
     @property
     def fractions(self) -> tuple[float, ...]:
-        """The fractions of the corpus at whose last rank this keep cuts: `top`, and `skip` where there is one."""
+        """The fractions of the pairs with a value at whose last rank this keep cuts: `top`, and `skip` if any."""
         return tuple(part for part in (self.top, self.skip) if part)
 
     def cut_name(self, fraction: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,10 @@ def _check_keep(keep: Keep, place: str) -> None:
         raise BadInput(f"{place}: {keep.signal} is a word, not a number; give one_of instead of min, max or top")
     if not nominal and keep.one_of:
         raise BadInput(f"{place}: {keep.signal} is a number, not a word; give min or max instead of one_of")
+    for field in ("min", "max", "top", "skip"):
+        value = getattr(keep, field)
+        if value is not None and not math.isfinite(value):  # nan compares with nothing, and inf bounds nothing
+            raise BadInput(f"{place}: {field} is {value}, which is no bound; give a number")
     if keep.min is not None and keep.max is not None and keep.min > keep.max:
         raise BadInput(f"{place}: min {keep.min} is above max {keep.max}, so nothing would be kept")
     if keep.top is not None and not 0 < keep.top <= 1:

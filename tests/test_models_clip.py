@@ -333,15 +333,35 @@ def test_no_code_of_a_checkpoint_is_run(
     for path in (tmp_path / "evil.pt", tmp_path / "evil.bin"):
         with pytest.raises(BadInput, match=r"evil.*holds more than weights, and no code is run") as caught:
             load(f"open_clip:{name}:{path}")
-        assert "\n" not in str(caught.value)
+        said = str(caught.value)
+        assert "\n" not in said and "weights_only" not in said and said.startswith(f"--model open_clip:{name}:")
     folder = tmp_path / "hf"
     shutil.copytree(made("chinese_clip"), folder)
     shutil.copy(tmp_path / "evil.pt", folder / "pytorch_model.bin")
-    with pytest.raises(BadInput, match="cannot be loaded"):
+    with pytest.raises(BadInput, match="holds more than weights, and no code is run") as caught:
         load(f"hf:{folder}")
+    assert "weights_only" not in str(caught.value)
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("kind", ["zip", "older", "safetensors", "empty"])
+def test_a_file_that_is_cut_off_is_to_be_copied_again(
+    checkpoint: tuple[str, Path, Any], tmp_path: Path, kind: str
+) -> None:
+    from safetensors.torch import save_file
+
+    name, _, theirs = checkpoint
+    path = tmp_path / ("cut.safetensors" if kind == "safetensors" else "cut.pt")
+    if kind == "safetensors":
+        save_file({key: value.clone() for key, value in theirs.state_dict().items()}, path)
+    else:
+        torch.save(theirs.state_dict(), path, _use_new_zipfile_serialization=kind != "older")
+    path.write_bytes(path.read_bytes()[: 0 if kind == "empty" else path.stat().st_size // 2])
+    with pytest.raises(BadInput, match=r"^--model open_clip:.*cut\..* is cut off or damaged; copy it again$"):
+        load(f"open_clip:{name}:{path}")
+
+
+@pytest.mark.filterwarnings("error:'torch.load' received")
 def test_a_torchscript_archive_is_told(checkpoint: tuple[str, Path, Any], tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "jit.pt")
     with pytest.raises(BadInput, match="TorchScript archive, which is code"):
@@ -463,3 +483,26 @@ def test_a_tokenizer_of_another_model_is_told(made: Callable[[str], Path], tmp_p
     (folder / "vocab.txt").write_text((folder / "vocab.txt").read_text() + "甲\n乙\n")
     with pytest.raises(BadInput, match=r"has \d+ tokens, its model \d+; they are not of one model"):
         load(f"hf:{folder}")
+
+
+def test_a_module_that_no_graph_can_hold_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    from filters.models.cuda import OnCuda
+
+    on_cuda = OnCuda(None, ())
+    for refused in ("", "operation not permitted", "operation not permitted"):
+        on_cuda._tell(refused)
+    told = capsys.readouterr().err
+    assert told == "tuwen: no CUDA graph of the model (operation not permitted): going on without, slower\n"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_such_a_module_is_called_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    from filters.models.cuda import OnCuda
+
+    class Asks(torch.nn.Module):
+        def forward(self, rows: Any) -> Any:
+            return rows * rows.sum().item()  # a value from the GPU, which no graph can ask for
+
+    rows = np.ones((2, 3), np.float32)
+    assert (OnCuda(Asks(), ("rows",))({"rows": rows})() == 6).all()
+    assert capsys.readouterr().err.count("no CUDA graph") == 1

@@ -5,16 +5,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.card import Facts, render
 from pipelines.engine import Engine
 from pipelines.pack import Packing, pack
 from pipelines.release import release
 from schemas import manifest
 from schemas.errors import BadInput, Damaged
 from schemas.manifest import Manifest
+from schemas.models import Measured
 from schemas.tables import INDEX
 
 LOCAL = Engine()
@@ -101,6 +104,23 @@ def test_the_index_has_each_pair_of_weak_and_strong_once(released: tuple[Any, Ma
         with (folder(corpus) / f"{row['shard']}.tar").open("rb") as tar:
             tar.seek(row["offset"])
             assert tar.read(33).decode() == row["key"] + "."
+
+
+def test_the_cards_name_the_models_and_heed_a_demos_warning(released: tuple[Any, Manifest, list[Any]]) -> None:
+    _, made, _ = released
+    demo = Measured("mini", "d" * 64, 64, {}, "{}", True, "made to show\n the plumbing", "fp32")
+    real = Measured("hf:org/real", "e" * 64, 512, {}, "{}", False, "", "bf16")
+    facts = Facts(msgspec.structs.replace(made, models={"mini": demo, "real": real}), {})
+    for name, warned, none in (
+        ("CARD.md", "A demo model", "No model's scores"),
+        ("CARD.zh.md", "演示模型", "没有测量任何模型"),
+    ):
+        lines = render(facts, f"{name}.j2").decode().splitlines()
+        (mini,) = [line for line in lines if line.startswith("- `mini`")]
+        (other,) = [line for line in lines if line.startswith("- `real`")]
+        assert warned in mini and "made to show the plumbing" in mini
+        assert "`hf:org/real`" in other and "bf16" in other and warned not in other
+        assert none in render(Facts(msgspec.structs.replace(made, models={}), {}), f"{name}.j2").decode()
 
 
 def test_the_cards_say_what_coyo_says(released: tuple[Any, Manifest, list[Any]]) -> None:

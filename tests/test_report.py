@@ -8,10 +8,12 @@ import math
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,12 +21,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines import files
+from pipelines import best, files
 from pipelines.charts import HEIGHT, WIDTH, chart, number, short
 from pipelines.corpus import Corpus
+from pipelines.engine import Engine
 from pipelines.examples import printable
 from pipelines.funnel import funnel, percent
 from pipelines.histograms import histograms, numeric
+from pipelines.judge import judge
 from pipelines.report import report
 from schemas import recipe as recipes
 from schemas.errors import BadInput
@@ -164,6 +168,57 @@ def test_histograms_count_every_pair_and_what_the_recipe_leaves_out(corpus: Corp
         for bar in chart(histogram).bars:
             assert 0 <= bar.x <= bar.x + bar.width <= WIDTH
             assert bar.inside + bar.outside <= HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("signal", "values", "says"),
+    [
+        ("image_entropy", [-0.2175, -0.2034, 0.4], ["-0.218 to -0.202: 2", "0.385 to 0.4: 1"]),
+        ("image_entropy", [12.0001, 12.0002], ["12.0001 to 12.0001025: 1", "12.0001978 to 12.0002003: 1"]),
+        ("image_width", [12, 13, 50], ["12: 1", "13: 1", "50: 1"]),
+    ],
+)
+def test_a_bar_says_what_it_holds(
+    bench: Any, tmp_path: Path, signal: str, values: list[float], says: list[str]
+) -> None:
+    pairs = [
+        bench.planted(bench.picture(at), f"第{at}道菜", signals={signal: value}) for at, value in enumerate(values)
+    ]
+    recipe = replace_keeps(DEMO, Keep(signal, "a test", min=values[0]))
+    (histogram,) = histograms(bench.corpus(tmp_path, pairs), recipe)
+    titles = [bar.title for bar in chart(histogram).bars]
+    assert titles == says
+
+
+def test_a_histogram_leaves_out_what_the_judge_drops_by_top(bench: Any, tmp_path: Path) -> None:
+    values = [0.5, 3.0, math.nan, -1.0, 2.5, 2.5, 2.5, 0.0, 7.25, 2.5, 4.0]
+    pairs = [
+        bench.planted(bench.picture(at), f"第{at}道菜", signals={"image_entropy": value})
+        for at, value in enumerate(values)
+    ]
+    corpus = bench.corpus(tmp_path, pairs)
+    keep = Keep("image_entropy", "a test", top=0.5, skip=0.1)  # of ten: five, but for the very best
+    recipe = Recipe(name="top", keep=(keep,))
+    (histogram,) = histograms(corpus, recipe)
+    judge(corpus, recipe, engine=Engine())
+    dropped = funnel(corpus, recipe).verdicts["image_entropy"]
+    assert (sum(histogram.inside), histogram.dropped, histogram.undrawn) == (4, 7, 1)
+    assert histogram.dropped == dropped
+    assert [(bound.value, bound.is_min) for bound in histogram.bounds] == [(2.5, True), (7.25, False)]
+
+
+@given(st.lists(st.floats(width=32) | st.sampled_from([0.0, -0.0, 1.0]), max_size=30), st.floats(0.01, 1))
+def test_the_last_inside_a_fraction_is_that_of_a_sort(values: list[float], top: float) -> None:
+    for signal in ("image_entropy", "text_repetition"):  # of the second, low is good
+        keep = Keep(signal, "a test", top=top)
+        halves = [np.array(values[:7], np.float64), np.array(values[7:], np.float64)]
+        found = best.lasts(keep, partial(list, halves))
+        ranked = sorted((v for v in values if not math.isnan(v)), reverse=not best.low_is_good(keep))
+        count = math.floor(top * len(ranked))
+        inside = best.Inside(keep, found)
+        chosen = np.concatenate([half[inside(half)] for half in halves])
+        assert sorted(chosen.tolist()) == sorted(ranked[:count])
+        assert [last.value for last in found.values()] == ranked[count - 1 : count][: 1 if count else 0]
 
 
 LONG = [1, 2, 3, 5, 8, 0, 1, 2, 100_000]

@@ -47,6 +47,14 @@ best = ["-match_score", "key"]
 """
 
 
+def test_a_signal_that_is_none_says_so_in_one_sentence(tmp_path: Path) -> None:
+    for name, guess in (("nope", ""), ("text_hann", "did you mean text_han? ")):
+        with pytest.raises(BadInput) as caught:
+            scores.signal_of(Corpus(str(tmp_path)), name)
+        listed = "all are listed in docs/data-format.md" if not guess else "All are listed in docs/data-format.md"
+        assert str(caught.value) == f"--signal {name}: no such signal; {guess}{listed}"
+
+
 @pytest.fixture(scope="module")
 def refs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Two models by name, and one that calls itself mini."""

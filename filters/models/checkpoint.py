@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +24,37 @@ def load_into(model: Any, path: Path, ref: str) -> None:
     from open_clip.model import convert_to_custom_text_state_dict
 
     try:
-        state = load_state_dict(str(path), device="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of what is an error below
+            state = load_state_dict(str(path), device="cpu", weights_only=True)
         state = {name.removeprefix("_orig_mod."): value for name, value in state.items()}  # as torch.compile saves
         state = convert_state_dict(model, state)
-    except pickle.UnpicklingError as error:
-        raise BadInput(f"{path}: holds more than weights, and no code is run ({_first(error)}); {_SAVE}") from None
+    except pickle.UnpicklingError:  # its words advise to run the code
+        raise BadInput(f"--model {ref}: {path} {MORE}; {_SAVE}") from None
     except Exception as error:  # zip, pickle, safetensors and torch each have their own
+        if _cut_off(path, error):
+            raise BadInput(f"--model {ref}: {path} is cut off or damaged; copy it again") from None
         code = "torchscript" in str(error).lower()
         wrong = "a TorchScript archive, which is code" if code else f"not a checkpoint ({_first(error)})"
-        raise BadInput(f"{path}: {wrong}; {_SAVE}") from None
+        raise BadInput(f"--model {ref}: {path} is {wrong}; {_SAVE}") from None
     if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
         state = convert_to_custom_text_state_dict(state)  # open_clip's older layout
     _check(model, state, path, ref)
     model.load_state_dict(state, strict=True)
 
 
+MORE = "holds more than weights, and no code is run"
 _SAVE = "save the weights as .safetensors, or choose another file"
+
+
+def _cut_off(path: Path, error: Exception) -> bool:
+    """Whether a file ends too early: torch's zip without its directory, or what the readers say of the others."""
+    with path.open("rb") as file:
+        begins_as_zip = file.read(4) == b"PK\x03\x04"
+    if begins_as_zip and not zipfile.is_zipfile(path):
+        return True
+    said = str(error).lower()
+    return isinstance(error, EOFError) or any(words in said for words in ("unexpected eof", "incomplete", "too small"))
 
 
 def _check(model: Any, state: dict[str, Any], path: Path, ref: str) -> None:

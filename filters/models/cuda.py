@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ class OnCuda:
     def __init__(self, module: Any, names: tuple[str, ...]) -> None:
         self.module, self.names = module, names
         self.graphs: dict[tuple[Any, ...], _Graph] = {}
+        self.told = False
 
     def __call__(self, arrays: Tokens) -> Callable[[], Vectors]:
         """Begin one batch."""
@@ -32,7 +34,14 @@ class OnCuda:
                 except torch.OutOfMemoryError:
                     self.graphs.clear()  # they hold the memory of the larger batches
                     raise
+                self._tell(self.graphs[shape].refused)
             return self.graphs[shape].begin(arrays)
+
+    def _tell(self, refused: str) -> None:
+        """Say once that a module cannot be captured: it gives the same vectors, and not as fast."""
+        if refused and not self.told:
+            self.told = True
+            print(f"tuwen: no CUDA graph of the model ({refused}): going on without, slower", file=sys.stderr)
 
 
 class _Graph:
@@ -42,6 +51,7 @@ class _Graph:
         self.module = module
         self.inputs = {name: torch.from_numpy(array).to("cuda") for name, array in arrays.items()}
         self.copies = torch.cuda.Stream()
+        self.refused = ""  # why there is no graph
         self.output = self._warm_up()
         self.graph = self._captured()
         self.slots = [_Slot(self.inputs, self.output) for _ in range(_SLOTS)]
@@ -66,7 +76,8 @@ class _Graph:
                 self.output = self.module(*self.inputs.values())
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError:
+        except RuntimeError as error:
+            self.refused = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             torch.cuda.synchronize()
             return None
         return graph

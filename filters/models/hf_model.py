@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 
 from filters.models import clip_tokenizer, digests, hf_preprocessing, hf_towers, hub, torch_model
+from filters.models.checkpoint import MORE
 from filters.models.reference import Reference, name_of
 from filters.models.tokens import JsonTokenizer, LibraryTokenizer
 from filters.models.torch_model import Parts
@@ -94,6 +96,8 @@ def _model(folder: Path, ref: str) -> Any:
         )
     except BadInput:
         raise
+    except pickle.UnpicklingError:  # its words advise to run the code
+        raise BadInput(f"--model {ref}: {folder} {MORE}; save its weights as model.safetensors") from None
     except Exception as error:  # json, safetensors, pickle and transformers each have their own
         raise BadInput(f"--model {ref}: {folder} cannot be loaded ({_line(error)}); see to its files") from None
     _check(report, folder, ref)
