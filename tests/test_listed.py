@@ -284,6 +284,14 @@ def test_a_list_that_grows_and_shrinks(web: Web, tmp_path: Path) -> None:
     assert len(rows(out)) == 9
 
 
+def test_another_column_needs_another_folder(web: Web, tmp_path: Path) -> None:
+    listed = tmp_path / "two.csv"
+    listed.write_text(f"a,b\n{web.url('/a.jpg')},{web.url('/b.png')}\n")
+    run(listed, tmp_path / "out", "--url_col=a")
+    with pytest.raises(BadInput, match=r"two\.csv: was taken in with another --url-col \(it was a\)"):
+        run(listed, tmp_path / "out", "--url_col=b")
+
+
 def test_a_url_in_many_rows_is_fetched_once(web: Web, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(write_list(tmp_path / "a.parquet", web, ["/a.jpg"] * 50), out, *LAION, "--number_sample_per_shard=20")
