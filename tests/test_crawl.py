@@ -710,7 +710,7 @@ def test_a_list_that_breaks_off_is_taken_in_as_far_as_it_goes(web: Web, tmp_path
         ("a.jsonl", '{"url": 1}\n{"url"\n', "cannot be read"),
         ("a.json", "{}", "JSON array"),
         ("a.json", '[{"url": "x"}, {"url"', "cannot be read"),
-        ("a.parquet", "no", "cannot be read"),
+        ("a.parquet", "no", r"cannot be read \(.*\); give a whole Parquet file$"),
         ("a.tsv.gz", "no", "cannot be read"),
         ("a.xlsx", "no", "no format that is known"),
         ("none.csv", None, "no such file"),
