@@ -92,7 +92,7 @@ class _Archives:
         self._frontier, self._store, self._state, self._settings = frontier, store, state, settings
         self._parked = Parked(state)
         self._only_han = only_han
-        files = (Taken.load(state, path) for path in dict.fromkeys(paths))
+        files = (Taken.load(state, path, {"--only-han": only_han}) for path in dict.fromkeys(paths))
         self._left = deque(file for file in files if not file.done)
         self._handle = ExitStack()  # holds the file that is being read
         self._records: Iterator[Archived | Passed] | None = None

@@ -80,6 +80,11 @@ class Rules(Answer):
         """Whether the crawl-delay that is asked of us is beyond what we serve."""
         return (self.delay(settings.agent) or 0.0) > settings.longest_delay
 
+    def pause(self, settings: Settings) -> float | None:
+        """The crawl-delay to keep; None without one, or where the host is left alone for it: nothing more is asked."""
+        left_alone = self.too_slow(settings) and "robots" not in settings.ignored
+        return None if left_alone else self.delay(settings.agent)
+
     def delay(self, agent: str) -> float | None:
         """The crawl-delay that is asked of us."""
         if agent not in self._delays:

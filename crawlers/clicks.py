@@ -50,7 +50,7 @@ def from_click_log(
     """
     path = check_click_log(click_log)
     with opened(corpus, settings) as (frontier, store, state):
-        file = Taken.load(state, str(path.resolve()))
+        file = Taken.load(state, str(path.resolve()), {})  # no option says how it is read
         begun = file.records
         for shown in islice(rows(path), begun, None):
             frontier.open_round()

@@ -36,6 +36,7 @@ class Explained:
     verdict   the outcome that it would end with, unasked; None when it would be asked for
     decided   the signal that refused it; '' when none did
     pause     seconds between two requests to its host
+    too_slow  the crawl-delay that it is left alone for, in seconds; None without one
     """
 
     url: str
@@ -45,6 +46,7 @@ class Explained:
     verdict: Outcome | None
     decided: str
     pause: float
+    too_slow: float | None = None
 
 
 def explain(
@@ -119,6 +121,7 @@ def _explained(wishes: Wishes, url: str, settings: Settings, now: float) -> Expl
     rules = wishes.rules(url, now)
     assert isinstance(rules, Rules), f"{host_queue(url)}: asked, and without an answer"
     verdict, decided = rules.verdict(url, settings), ""
+    slow = verdict is Outcome.ROBOTS and rules.too_slow(settings)
     consents = wishes.before(url, now)
     if verdict is not None:
         decided = "robots"
@@ -131,5 +134,6 @@ def _explained(wishes: Wishes, url: str, settings: Settings, now: float) -> Expl
         consents,
         verdict,
         decided,
-        max(settings.delay, rules.delay(settings.agent) or 0.0),
+        max(settings.delay, min(rules.delay(settings.agent) or 0.0, settings.longest_delay)),
+        rules.delay(settings.agent) if slow else None,
     )

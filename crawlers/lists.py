@@ -11,7 +11,7 @@ from crawlers.crawl import Report, opened, rounds
 from crawlers.extract import clean
 from crawlers.frontier import Frontier
 from crawlers.named import asked_as, name_picture
-from crawlers.rows import list_files, rows
+from crawlers.rows import format_of, list_files, rows
 from crawlers.settings import Settings
 from crawlers.state import State
 from crawlers.store import Store
@@ -39,13 +39,15 @@ def from_list(
 
     For the formats see `crawlers.rows`. Rows appended to a file later are taken in by the next call. What it returns,
     reports and raises is as for `crawlers.crawl.crawl`; besides, BadInput for a list that cannot be read: at once
-    where it has not one row as it should be, else when all else is done, and the rows before the fault count.
+    where it has not one row as it should be, or was taken in by other columns, else when all else is done, and the rows
+    before the fault count.
     """
     files = check_list(url_list, url_col, caption_col, input_format)
     with opened(corpus, settings) as (frontier, store, state):
         faults: list[BadInput] = []
+        known = {file: _known(file, state, url_col, caption_col, input_format) for file in files}
         for file in files:
-            taken = Taken.load(state, str(file.resolve()))
+            taken = known[file]
             try:
                 _take_in(rows(file, url_col, caption_col, input_format), taken, frontier, store, state)
             except BadInput as fault:
@@ -66,6 +68,13 @@ def check_list(
     for file in files:
         next(rows(file, url_col, caption_col, input_format), None)
     return files
+
+
+def _known(file: Path, state: State, url_col: str, caption_col: str | None, input_format: str) -> Taken:
+    """What was taken in of a file. Raises BadInput where that was other columns, or read as another format."""
+    form = input_format or format_of(file.name)
+    columns = {} if form.startswith("txt") else {"--url-col": url_col, "--caption-col": caption_col}
+    return Taken.load(state, str(file.resolve()), {"--input-format": form.removesuffix(".gz"), **columns})
 
 
 def _take_in(listed: Iterator[tuple[str, str]], file: Taken, frontier: Frontier, store: Store, state: State) -> None:

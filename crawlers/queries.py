@@ -38,7 +38,7 @@ def from_queries(
     The file has one query a line, UTF-8, and may be gzipped. Pages of results are asked for until one brings nothing
     new, or the query has its most results. Each result is a row of found with source `query`. Lines appended later are
     taken in by the next call. What it returns, reports and raises is as for `crawlers.crawl.crawl`; besides, BadInput
-    for a file that cannot be read.
+    for a file that cannot be read, or was taken in with another search.
     """
     path = check_queries(queries)
     with opened(corpus, settings) as (frontier, store, state):
@@ -79,7 +79,7 @@ class _Queries:
         self._search = search
         self._frontier, self._store, self._state = frontier, store, state
         self._searches = Searches(state)
-        self._file = Taken.load(state, str(path.resolve()))
+        self._file = Taken.load(state, str(path.resolve()), search.options())
         self._lines = islice(lines(path), self._file.records, None)
         self._next = next(self._lines, None)
 

@@ -77,7 +77,8 @@ def records(file: Path, wanted: Sequence[Wanted], input_format: str = "") -> Ite
     try:
         yield from _READERS[name.removesuffix(".gz")](file, packed, wanted)
     except (OSError, EOFError, UnicodeDecodeError, ValueError, csv.Error, pa.ArrowException) as error:
-        raise BadInput(f"--url-list {file}: cannot be read ({error}); text must be UTF-8") from None
+        way = "give a whole Parquet file" if name == "parquet" else "text must be UTF-8"
+        raise BadInput(f"--url-list {file}: cannot be read ({error}); {way}") from None
 
 
 def format_of(name: str) -> str:

@@ -53,6 +53,17 @@ class Search:
         if self.step < 1 or self.most < 1 or self.first < 0:
             raise BadInput("--page-step and --max-results are at least 1, --first-page at least 0")
 
+    def options(self) -> dict[str, object]:
+        """What it is, by the names of the command line."""
+        return {
+            "--search": self.template,
+            "--first-page": self.first,
+            "--page-step": self.step,
+            "--max-results": self.most,
+            "--image-field": self.image_field,
+            "--page-field": self.page_field,
+        }
+
     def url(self, query: str, number: int) -> str | None:
         """The URL of one page of results, the first being number 0; None where it would be none or too long.
 

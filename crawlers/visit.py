@@ -143,7 +143,7 @@ class Visitor:
             return
         self.received += fetched.wire
         strikes = job.strikes + 1 if pace.struggles(fetched) else 0
-        delay = asked.delay(self._settings.agent) if asked else None
+        delay = asked.pause(self._settings) if asked else None
         wait = max(pace.pause(self._settings, delay, strikes, pace.retry_after(fetched), fetched.seconds), later)
         if strikes >= self._settings.strikes:
             self._frontier.leave_alone(job, pace.final_outcome(fetched), fetched.status)

@@ -63,7 +63,7 @@ def _said(one: Consent, settings: Settings) -> str:
 def _follows(found: Explained, settings: Settings) -> Iterator[str]:
     yield from (f"{signal} is ignored: {reason}" for signal, reason in settings.ignore)
     if found.verdict is not None:
-        yield f"It is not fetched: {_why(found)}. In the log its outcome is {found.verdict}."
+        yield f"It is not fetched: {_why(found, settings)}. In the log its outcome is {found.verdict}."
         return
     yield f"It would be fetched, {found.pause:g} seconds or more after the last request to its host."
     yield "Then its answer could refuse too: by X-Robots-Tag, TDM-Reservation, Content-Usage, Content-Signal or an RSL"
@@ -71,9 +71,14 @@ def _follows(found: Explained, settings: Settings) -> Iterator[str]:
     yield "says (IPTC data mining, C2PA and CAWG, tdm:reservation)."
 
 
-def _why(found: Explained) -> str:
+def _why(found: Explained, settings: Settings) -> str:
     if found.verdict is Outcome.BLOCKED_ADDRESS:
         return "its address is not public; --allow-address opens a range by hand"
     if found.verdict in (Outcome.DNS, Outcome.ROBOTS_UNREACHABLE):
         return "its robots.txt cannot be read, which means no"
+    if found.too_slow is not None:
+        return (
+            f"robots refuses: its crawl-delay of {found.too_slow:g} seconds is above the {settings.longest_delay:g}"
+            " that are waited at most, so the host is left alone"
+        )
     return f"{found.decided} refuses"

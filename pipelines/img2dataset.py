@@ -134,7 +134,7 @@ def read(words: Sequence[str], ours: Collection[str] = ()) -> ListRun:
         samples=_samples(given, folder) if folder else None,
         engine=given.get("engine") or "local",
         workers=given.get("workers") or given.get("processes_count") or 1,
-        notes=tuple(_notes(given)),
+        notes=tuple(_notes(given, folder)),
     )
 
 
@@ -219,9 +219,11 @@ def _samples(given: dict[str, Any], folder: str) -> RowShards:
     return shards
 
 
-def _notes(given: dict[str, Any]) -> list[str]:
+def _notes(given: dict[str, Any], folder: str) -> list[str]:
     """What is accepted and does nothing, or something else."""
     notes = []
+    if folder and not given.get("output_folder"):
+        notes.append(f"--output_folder: not given; the samples and the crawl go to {folder}/")
     if given.get("enable_wandb"):
         notes.append("--enable_wandb: nothing is sent anywhere; each shard's numbers are in its _stats.json")
     if given.get("user_agent_token"):

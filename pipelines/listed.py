@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,6 +51,7 @@ def write_samples(url_list: str, input_format: str, corpus: Corpus, shards: RowS
     if before.get("made_from") == made_from and all(is_whole(number, shards) for number in range(before["shards"])):
         return Counter(before["samples"])
     _refuse_others(shards)
+    stale = _of_other_format(shards)
     work = Path(corpus.path("rows"))
     shutil.rmtree(work, ignore_errors=True)  # of a run that was cut off
     (work / "done").mkdir(parents=True)
@@ -67,6 +69,10 @@ def write_samples(url_list: str, input_format: str, corpus: Corpus, shards: RowS
                 engine=engine,
             )
     _remove(range(count, before.get("shards", 0)), shards)
+    if stale:
+        files.remove(stale)
+        left = f"what the other --output_format had left in {shards.folder}"
+        print(f"samples: removed {left}; files: {len(stale):,}", file=sys.stderr)
     samples = _tally(count, shards)
     files.write_json(path, {"made_from": made_from, "shards": count, "samples": samples})
     shutil.rmtree(work)
@@ -187,6 +193,21 @@ def _refuse_others(shards: RowShards) -> None:
                 f"--output_folder {shards.folder}: {name} there is none of ours, and cannot be gone on with;"
                 " give another folder"
             )
+
+
+def _of_other_format(shards: RowShards) -> list[str]:
+    """What shards of ours have from a run in the other format: a tar, or the samples in a folder."""
+    names = [name.removesuffix(".parquet") for name in files.listing(shards.folder, ".parquet")]
+    ours = [name for name in names if re.fullmatch(r"\d+", name)]
+    if shards.loose:
+        tars = {f"{name}.tar" for name in ours}.intersection(files.listing(shards.folder, ".tar"))
+        return [files.join(shards.folder, tar) for tar in sorted(tars)]
+    return [
+        files.join(shards.folder, name, one)
+        for name in ours
+        for one in files.listing(files.join(shards.folder, name))
+        if re.match(rf"{name}\d+\.", one)  # a key of the shard's
+    ]
 
 
 def _remove(numbers: range, shards: RowShards) -> None:

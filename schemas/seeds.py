@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import ada_url
 import msgspec
 import re2
 
 from schemas.errors import BadInput
+
+Scope = Literal["domain", "origin"]
 
 
 class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"class_": "class"}):
@@ -20,7 +22,7 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"cla
     class_: str = ""  # a tag given by the source wins over a guess
     sitemap: bool = True  # read those that robots.txt names, and /sitemap.xml
     max_pages: int = 10_000
-    scope: Literal["domain", "origin"] = "domain"  # pages of the same registrable domain, or of the same origin
+    scope: Scope = "domain"  # pages of the same registrable domain, or of the same origin
     domains: tuple[str, ...] = ()  # more names whose pages belong to it; what is below them too
     include: tuple[str, ...] = ()  # RE2 patterns: a link is followed where one is found in it; () for any
     exclude: tuple[str, ...] = ()  # … and not where one of these is
@@ -61,6 +63,8 @@ def load(seeds: list[str]) -> list[Site]:
 def _one(seed: str) -> list[Site]:
     if "://" in seed:
         return [_checked(Site(seed), "--seeds")]
+    if not seed.strip():
+        raise BadInput("--seeds: an empty word; give a URL with http(s)://, or a seeds file")
     path = Path(seed)
     try:
         text = path.read_text("utf-8-sig")
@@ -71,7 +75,8 @@ def _one(seed: str) -> list[Site]:
             found = msgspec.toml.decode(text, type=_SeedsFile).site
         except msgspec.DecodeError as error:
             fields = ", ".join(name for name in Site.__struct_encode_fields__)
-            raise BadInput(f"{seed}: {error}; a [[site]] has: {fields}") from None
+            choices = " or ".join(get_args(Scope))
+            raise BadInput(f"{seed}: {error}; a [[site]] has: {fields}; its scope is {choices}") from None
         return [_checked(site, f"{seed}, site {number}") for number, site in enumerate(found, 1)]
     return [
         _checked(Site(line.strip()), f"{seed}:{number}")

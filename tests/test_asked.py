@@ -209,6 +209,12 @@ def test_a_host_that_asks_for_a_long_delay_is_left_alone(web: Web, tmp_path: Pat
     assert ("note" in rows["/"]["evidence"]["robots"]) == (outcome == "robots")
 
 
+def test_a_host_that_is_left_alone_for_its_delay_keeps_nobody_waiting(web: Web, tmp_path: Path) -> None:
+    begun = time.monotonic()
+    rows = run(web, tmp_path, {"/robots.txt": robots("User-agent: *\nCrawl-delay: 31")}, longest_wait=30.0)
+    assert rows["/"]["outcome"] == "robots" and time.monotonic() - begun < 10
+
+
 # The files of consent.
 
 

@@ -670,6 +670,15 @@ def test_a_list_that_grows(web: Web, tmp_path: Path) -> None:
     assert own == [(0, 1), (1, 2)]
 
 
+def test_a_list_is_not_taken_in_again_by_another_column(web: Web, tmp_path: Path) -> None:
+    path, corpus = write_list(tmp_path / "a.csv", web), tmp_path / "corpus"
+    counts = from_list(path, "url", "caption", corpus, loopback())
+    said = r"a\.csv: was taken in with another --caption-col \(it was caption\); .* give another --out"
+    with pytest.raises(BadInput, match=said):
+        from_list(path, "url", "more", corpus, loopback())
+    assert from_list(path, "url", "caption", corpus, loopback()) == counts
+
+
 def test_a_list_that_breaks_off_is_taken_in_as_far_as_it_goes(web: Web, tmp_path: Path) -> None:
     web.answers |= {"/1.png": picture(1), "/2.png": picture(2)}
     path, corpus = tmp_path / "a.jsonl", tmp_path / "corpus"
@@ -701,7 +710,7 @@ def test_a_list_that_breaks_off_is_taken_in_as_far_as_it_goes(web: Web, tmp_path
         ("a.jsonl", '{"url": 1}\n{"url"\n', "cannot be read"),
         ("a.json", "{}", "JSON array"),
         ("a.json", '[{"url": "x"}, {"url"', "cannot be read"),
-        ("a.parquet", "no", "cannot be read"),
+        ("a.parquet", "no", r"cannot be read \(.*\); give a whole Parquet file$"),
         ("a.tsv.gz", "no", "cannot be read"),
         ("a.xlsx", "no", "no format that is known"),
         ("none.csv", None, "no such file"),

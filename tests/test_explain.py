@@ -83,6 +83,12 @@ def test_a_closed_site_is_asked_for_no_more_than_its_rules(web: Web, explained: 
     assert web.paths() == ["/robots.txt"]
 
 
+def test_a_crawl_delay_above_the_cap_is_named(web: Web, explained: Callable[..., str]) -> None:
+    web.answers["/robots.txt"] = answer("User-agent: *\nCrawl-delay: 86400", kind="text/plain")
+    assert "robots refuses: its crawl-delay of 86400 seconds is above the 30 that are waited" in explained("/x")
+    assert "It would be fetched, 30 seconds" in explained("/x", "--ignore", "robots=the owner agreed")
+
+
 def test_a_signal_refuses_and_may_be_ignored(web: Web, explained: Callable[..., str]) -> None:
     web.answers["/robots.txt"] = answer(
         "User-agent: *\nContent-Usage: /x train-ai=n\x1b[2J\nCrawl-delay: 7", kind="text/plain"

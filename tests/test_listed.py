@@ -284,6 +284,28 @@ def test_a_list_that_grows_and_shrinks(web: Web, tmp_path: Path) -> None:
     assert len(rows(out)) == 9
 
 
+def test_another_format_leaves_nothing_of_the_one_before(
+    web: Web, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed, out = write_list(tmp_path / "a.parquet", web, ["/a.jpg", "/b.png"]), tmp_path / "out"
+    run(listed, out, *LAION)
+    (out / "my.tar").write_bytes(b"another's")
+    run(listed, out, *LAION, "--output_format=files")
+    assert {path.name for path in out.glob("*.tar")} == {"my.tar"} and len(list((out / "00000").iterdir())) == 6
+    assert f"samples: removed what the other --output_format had left in {out}; files: 1" in capsys.readouterr().err
+    run(listed, out, *LAION)
+    assert (out / "00000.tar").exists() and not list(out.glob("00000/*"))
+    assert "; files: 6" in capsys.readouterr().err
+
+
+def test_another_column_needs_another_folder(web: Web, tmp_path: Path) -> None:
+    listed = tmp_path / "two.csv"
+    listed.write_text(f"a,b\n{web.url('/a.jpg')},{web.url('/b.png')}\n")
+    run(listed, tmp_path / "out", "--url_col=a")
+    with pytest.raises(BadInput, match=r"two\.csv: was taken in with another --url-col \(it was a\)"):
+        run(listed, tmp_path / "out", "--url_col=b")
+
+
 def test_a_url_in_many_rows_is_fetched_once(web: Web, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(write_list(tmp_path / "a.parquet", web, ["/a.jpg"] * 50), out, *LAION, "--number_sample_per_shard=20")

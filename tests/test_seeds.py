@@ -78,6 +78,8 @@ def test_a_word_that_is_neither_url_nor_file(tmp_path: Path) -> None:
         load(["example.cn"])
     with pytest.raises(BadInput, match="neither a URL"):
         load([str(tmp_path)])
+    with pytest.raises(BadInput, match="--seeds: an empty word; give a URL"):
+        load([""])
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,7 @@ def test_a_word_that_is_neither_url_nor_file(tmp_path: Path) -> None:
         ('[[site]]\nurl = "https://a.example/"\nstrang = true\n', "strang"),
         ("[[site]]\nstrong = true\n", "url"),
         ('[[site]]\nurl = "https://a.example/"\nmax_pages = "many"\n', "max_pages"),
+        ('[[site]]\nurl = "https://a.example/"\nscope = "host"\n', "its scope is domain or origin"),
         ("[[site]\n", "seeds.toml"),
         ('[[page]]\nurl = "https://a.example/"\n', "page"),
     ],

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,8 @@ def test_only_pages_with_a_han_character(webs: tuple[Web, Web, Web], tmp_path: P
     from_archives([str(tmp_path / "a.warc.gz")], tmp_path / "c", loopback(), only_han=True)
     assert [row[1] for row in found(tmp_path / "c")] == ["红烧肉"]
     assert listed(tmp_path / "c")["a.warc.gz"]["taken_in"]["no Han"] == 1
+    with pytest.raises(BadInput, match=r"a\.warc\.gz: was taken in with another --only-han"):
+        from_archives([str(tmp_path / "a.warc.gz")], tmp_path / "c", loopback())
 
 
 def test_a_page_that_a_budget_left_over_is_kept_for_later(tmp_path: Path) -> None:
@@ -299,6 +302,26 @@ def test_each_result_is_a_pair_of_its_query(searched: tuple[Web, Web], tmp_path:
         file.write("菜\n")
     assert from_queries(queries, search, tmp_path / "c", loopback())["list/ok"] == counts["list/ok"] + 5
     assert len(found(tmp_path / "c")) == 36 * 2
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"template": "/other?q={query}&page={page}"}, r"--search \(it was http://.*/api\?q="),
+        ({"most": 7}, r"--max-results \(it was 5\)"),
+    ],
+)
+def test_queries_are_not_put_to_another_search(
+    searched: tuple[Web, Web], tmp_path: Path, other: dict[str, object], said: str
+) -> None:
+    engine, _ = searched
+    (tmp_path / "q.txt").write_text("菜\n")
+    search = Search(engine.url("/api?q={query}&page={page}"), image_field="image.url", most=5)
+    from_queries(tmp_path / "q.txt", search, tmp_path / "c", loopback())
+    if "template" in other:
+        other = {"template": engine.url(str(other["template"]))}
+    with pytest.raises(BadInput, match=rf"q\.txt: was taken in with another {said}"):
+        from_queries(tmp_path / "q.txt", replace(search, **other), tmp_path / "c", loopback())
 
 
 def test_html_results_by_offset_up_to_the_most(searched: tuple[Web, Web], tmp_path: Path) -> None:
