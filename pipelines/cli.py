@@ -32,11 +32,22 @@ def main() -> None:
         code = run(arguments.split(sys.argv[1:]))
     except TuwenError as error:
         code = _fail(str(error), error.exit_code)
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
-    sys.stderr.flush()
-    # What is left is the undoing of libraries, in which a native thread of one aborted now and then (exit code 134).
-    os._exit(code)
+    sys.exit(code)
+
+
+def program() -> None:
+    """What the console command runs: `main`, and out at once.
+
+    What Python would do after it is the undoing of libraries, in which a native thread of one aborted now and then, and
+    made exit code 134 of work that was done.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 0)
 
 
 def run(line: Arguments) -> int:
@@ -95,4 +106,4 @@ def _fail(message: str, code: int) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    program()
