@@ -151,6 +151,15 @@ def test_a_file_cut_anywhere_gives_what_came_before_and_says_where(per_record: b
         assert cut.offset == 0 or cut.offset in starts or whole[cut.offset :][:2] in (b"\x1f\x8b", b"WA")
 
 
+@pytest.mark.parametrize("ending", [b"Content-Length", b"Content-Length:", b"Content-Length: "])
+def test_a_record_that_ends_before_its_length_is_cut(ending: bytes) -> None:
+    whole = warc(RECORDS, per_record=False)
+    data = whole[: whole.rindex(ending) + len(ending)]
+    with pytest.raises(Cut, match="ends within a record") as cut:
+        list(read(io.BytesIO(data), CAP))
+    assert cut.value.offset == whole.rindex(b"WARC/1.0")
+
+
 def _rest(whole: bytes, data: bytes) -> bytes:
     """What follows the last line of `data` that holds anything."""
     return whole[len(data.rstrip(b"\r\n")) :].lstrip(b"\r\n")
