@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from crawlers.budget import Budget, Left, gave_up
 from crawlers.conditional import Held
 from crawlers.fetch import Fetched
-from crawlers.hosts import Hosts
+from crawlers.hosts import AT_HAND, Hosts
 from crawlers.job import Job
 from crawlers.rounds import Rounds
 from crawlers.settings import Settings
@@ -44,7 +44,8 @@ class Frontier:
     A URL whose host is another partition's is `away` until the round ends, then `sent`: it gets its outcome there.
     """
 
-    def __init__(self, state: State, settings: Settings) -> None:
+    def __init__(self, state: State, settings: Settings, hosts_at_hand: int = AT_HAND) -> None:
+        """`hosts_at_hand`: whose turns are in memory; the others are in the state."""
         self._state = state
         self._db = state.db
         self._settings = settings
@@ -52,7 +53,7 @@ class Frontier:
         self._budget = Budget(state, settings, self._sites)
         self._rounds = Rounds(state, self._budget)
         addresses = Addresses(settings.delay / settings.address_hosts, settings.address_hosts)
-        self._hosts = Hosts(state.db, settings.partition, addresses)
+        self._hosts = Hosts(state, settings.partition, addresses, hosts_at_hand)
 
     @property
     def round(self) -> int:
@@ -65,6 +66,7 @@ class Frontier:
         What is added to a finished crawl is a new round, in which a URL that the budget left over may get its row.
         `again` makes a new round of a finished crawl in which all that may have changed is asked for again.
         """
+        self._hosts.put_away()
         finished = self._rounds.finished
         for site in sites:
             self._add_site(site)
@@ -77,7 +79,9 @@ class Frontier:
 
     def open_round(self) -> None:
         """Begin the next round, unless one is open."""
-        self._rounds.open()
+        if self._rounds.finished:
+            self._hosts.put_away()
+            self._rounds.open()
 
     def end(self) -> None:
         """Note that nothing is left of this round."""
@@ -191,22 +195,22 @@ class Frontier:
     def next(self, now: float) -> Job | float | None:
         """The next URL whose host is ready, which is busy from now on; or the seconds until one is; or None."""
         while (host := self._hosts.first()) is not None:
-            number, ready_at, strikes, address, left, left_status, wire, spent = host
-            if ready_at > now:
-                return float(ready_at) - now
-            if not self._hosts.has_room(number, address):
+            if host.ready_at > now:
+                return host.ready_at - now
+            if not self._hosts.has_room(host):
                 continue
             row = self._db.execute(
                 "SELECT id, url, coalesce(target, url), kind, site, depth, host, attempts, redirects, taken, held"
                 " FROM urls WHERE host = ? AND outcome IS NULL ORDER BY turn, id LIMIT 1",
-                (number,),
+                (host.number,),
             ).fetchone()
             if row is None:
-                self._hosts.rest(number, address)
+                self._hosts.rest(host)
                 continue
-            self._hosts.call(number, address)
-            why = gave_up(left, left_status) if left else self._budget.of_host(wire, spent)
-            return Job.of(row, strikes, address, why)
+            self._hosts.call(host)
+            spent = self._budget.of_host(host.bytes, host.spent)
+            why = gave_up(host.left, host.left_status) if host.left else spent
+            return Job.of(row, host.strikes, host.address, why)
         return None
 
     def settle(self, job: Job, address: str, now: float) -> bool:

@@ -21,8 +21,10 @@ _RENAMED = "X-Crawl-"
 _NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"  # WARC 1.1 §6.7.3
 _SAME_PAYLOAD = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 _AT_HAND = 16  # the two records of an answer, and its row, have one time and name each other
-_GZIP = zlib.MAX_WBITS | 16
+_GZIP = 16  # what zlib adds to the bits of its window for gzip's framing
 _LEVEL = 6  # of gzip: level 9 takes twice the time for one per cent of a page
+# A window beyond the record is of no use, and to make zlib's largest takes ten times as long as to write a small record.
+_SMALL, _SMALL_BITS, _SMALL_MEMORY = 4096, 12, 5
 
 
 @lru_cache(_AT_HAND)
@@ -81,7 +83,10 @@ def unmodified(fetched: Fetched, held_date: str) -> bytes:
 
 def gzipped(*record: bytes) -> bytes:
     """A record as a gzip member of its own."""
-    machine = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    if sum(map(len, record)) <= _SMALL:
+        machine = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP | _SMALL_BITS, _SMALL_MEMORY)
+    else:
+        machine = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP | zlib.MAX_WBITS)
     return b"".join([*map(machine.compress, record), machine.flush()])
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,9 @@ from schemas.errors import BadInput, Damaged, WorkFailed
 from schemas.outcome import Outcome
 from schemas.tables import FOUND, LOG
 
-IDLE, WAITING, BUSY, PARKED = range(4)
-"""What a host is: nothing waits; it is asked when its time comes; it is being asked; its address has no room."""
+IDLE, WAITING, LOADED, PARKED, BUSY = range(5)
+"""What a host is: nothing waits; it is asked when its time comes; the crawler's memory says; its address has no room;
+and in that memory alone: it is being asked."""
 
 _LOG_COLUMNS = ", ".join(f'"{name}"' for name in LOG.names)
 _FOUND_COLUMNS = ", ".join(f'"{name}"' for name in FOUND.names)
@@ -93,8 +94,9 @@ class State:
     path: Path
     db: sqlite3.Connection = field(init=False)
     _lock: BinaryIO = field(init=False)
-    _numbers: dict[str, int] = field(default_factory=dict, init=False)  # of `meta`, as far as they were asked for
+    _numbers: dict[str, int] = field(default_factory=dict, init=False)  # those of `meta`
     _changed: set[str] = field(default_factory=set, init=False)  # of these, what the database does not know
+    _savers: list[Callable[[], None]] = field(default_factory=list, init=False)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict, init=False)
     _later: dict[str, list[Sequence[Any]]] = field(default_factory=dict, init=False)
 
@@ -136,7 +138,9 @@ class State:
         if version not in (0, _VERSION):
             self.db.close()
             raise Damaged(f"{self.path}: written by another version of the crawler; finish the crawl with that one")
-        self._numbers, self._changed, self._later = {}, set(), {}
+        rows = self.db.execute("SELECT name, value FROM meta WHERE typeof(value) = 'integer'")
+        self._numbers = dict(rows.fetchall())
+        self._changed, self._later, self._savers = set(), {}, []
         rows = self.db.execute("SELECT kind, outcome, number FROM counts")
         self._counts = {(kind, outcome): number for kind, outcome, number in rows}
 
@@ -161,11 +165,17 @@ class State:
         if len(rows) >= _LATER:
             self._run(statement)
 
+    def before_commit(self, save: Callable[[], None]) -> None:
+        """Have `save` called before each commit, to write what its owner has in memory."""
+        self._savers.append(save)
+
     def _run(self, statement: str) -> None:
         self.db.executemany(statement, self._later.pop(statement))
 
     def _write(self) -> None:
         """Put into the transaction what was kept out of it."""
+        for save in self._savers:
+            save()
         for statement in list(self._later):
             self._run(statement)
         self.db.executemany(
@@ -180,13 +190,7 @@ class State:
 
     def get(self, name: str, default: int = 0) -> int:
         """A number kept under a name."""
-        known = self._numbers.get(name)
-        if known is None:
-            row = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-            if row is None:
-                return default
-            known = self._numbers[name] = int(row[0])
-        return known
+        return self._numbers.get(name, default)
 
     def put(self, name: str, value: int) -> None:
         """Keep a number under a name."""

@@ -41,12 +41,14 @@ class World:
 class Crawl(RuleBasedStateMachine):
     """Four hosts on two addresses, one connection to each; the clock is the machine's."""
 
+    AT_HAND = 1000
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.state = State(Path(self.folder.name) / "part-00.sqlite")
         self.state.open()
-        self.frontier = Frontier(self.state, SETTINGS)
+        self.frontier = Frontier(self.state, SETTINGS, self.AT_HAND)
         self.now = 1_000.0
         self.out: list[Job] = []
         self.world = World()
@@ -145,7 +147,7 @@ class Crawl(RuleBasedStateMachine):
     def kill(self) -> None:
         self.state.close()
         self.state.open()
-        self.frontier = Frontier(self.state, SETTINGS)
+        self.frontier = Frontier(self.state, SETTINGS, self.AT_HAND)
         self.world, self.out = deepcopy(self.saved), []
 
     @rule(again=st.booleans())
@@ -196,5 +198,11 @@ class Crawl(RuleBasedStateMachine):
         assert not self.world.waiting & self.world.ended.keys()
 
 
-TestCrawl = Crawl.TestCase
-TestCrawl.settings = runs(max_examples=30, stateful_step_count=40, deadline=None)
+class CrawlOfMany(Crawl):
+    """There are more hosts than memory holds."""
+
+    AT_HAND = 2
+
+
+TestCrawl, TestCrawlOfMany = Crawl.TestCase, CrawlOfMany.TestCase
+TestCrawl.settings = TestCrawlOfMany.settings = runs(max_examples=25, stateful_step_count=40, deadline=None)
