@@ -23,7 +23,7 @@ _SAME_PAYLOAD = "http://netpreserve.org/warc/1.1/revisit/identical-payload-diges
 _AT_HAND = 16  # the two records of an answer, and its row, have one time and name each other
 _GZIP = 16  # what zlib adds to the bits of its window for gzip's framing
 _LEVEL = 6  # of gzip: level 9 takes twice the time for one per cent of a page
-# A window beyond the record is of no use, and to make zlib's largest takes ten times as long as to write a small record.
+# A window beyond the record is of no use, and making the largest takes ten times as long as writing a small record.
 _SMALL, _SMALL_BITS, _SMALL_MEMORY = 4096, 12, 5
 
 
