@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from crawlers.consent import Consent, deciding
 
-_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+_JSON = msgspec.json.Encoder(order="sorted")  # ten times as fast as the standard library's
 
 
 def evidence(
@@ -31,8 +32,8 @@ def evidence(
     archive   for a page that an archive had: its file, the offset of the record, and when it was fetched
 
     >>> evidence(None, [], [Consent("tdmrep", ("tdm-reservation 1",), "tdm-reservation 1"), Consent("rsl")], {})
-    '{"consent": [{"decided": "tdm-reservation 1", "said": ["tdm-reservation 1"], "signal": "tdmrep"}], \
-"decided": "tdmrep", "read": ["tdmrep", "rsl"]}'
+    '{"consent":[{"decided":"tdm-reservation 1","said":["tdm-reservation 1"],"signal":"tdmrep"}],\
+"decided":"tdmrep","read":["tdmrep","rsl"]}'
     """
     refused = deciding(consents, ignored)
     if robots is not None and robots["says"] == "no" and "robots" not in ignored:
@@ -49,7 +50,7 @@ def evidence(
         "error": error,
         "archive": archive,
     }
-    return _JSON.encode({name: part for name, part in parts.items() if part})
+    return _JSON.encode({name: part for name, part in parts.items() if part}).decode()
 
 
 def _said(one: Consent) -> dict[str, Any]:

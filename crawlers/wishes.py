@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ class _Spoken:
     answers: tuple[Answer, ...]  # the files that came and say something
     evidence: tuple[dict[str, Any], ...]
     until: float  # when the first of the answers must be asked for anew
+    consents: tuple[Consent, ...] | None  # where they are the same for each of its URLs, for none of it names a path
 
 
 class Wishes:
@@ -111,11 +112,15 @@ class Wishes:
                 answers.append(refusing)
                 outcome = refusing.verdict(file, self._settings) or Outcome.ROBOTS
                 said.append({"url": file, "asked": "", "outcome": str(outcome), "status": 0})
+        lines = tuple(rules.robots.lines(self._settings.agent)) if rules else ()
+        files = tuple(one for one in answers if not one.html and not isinstance(one, Rules))
+        silent = not lines and not any(one.body for one in files)
         return _Spoken(
-            tuple(rules.robots.lines(self._settings.agent)) if rules else (),
-            tuple(one for one in answers if not one.html and not isinstance(one, Rules)),
+            lines,
+            files,
             tuple(said),
             min((one.asked for one in answers), default=now) + self._settings.robots_age,
+            self._of_files((), files, url) if silent else None,
         )
 
     def _known(self, url: str, now: float) -> _Spoken:
@@ -124,11 +129,15 @@ class Wishes:
 
     def before(self, url: str, now: float) -> tuple[Consent, ...]:
         """What robots.txt and the files say of the use of a URL's content."""
-        known, source = self._known(url, now), robots_url(url)
+        known = self._known(url, now)
+        return self._of_files(known.lines, known.answers, url) if known.consents is None else known.consents
+
+    def _of_files(self, lines: Sequence[Line], answers: Iterable[Answer], url: str) -> tuple[Consent, ...]:
+        source = robots_url(url)
         return (
-            aipref.robots_usage(known.lines, url, source),
-            aipref.robots_signal(known.lines, url, source),
-            *(self._read(one.url, url, one.body) for one in known.answers),
+            aipref.robots_usage(lines, url, source),
+            aipref.robots_signal(lines, url, source),
+            *(self._read(one.url, url, one.body) for one in answers),
         )
 
     def _read(self, file: str, url: str, body: bytes) -> Consent:
