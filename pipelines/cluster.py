@@ -1,8 +1,9 @@
 """cluster: what can only be said of a pair by looking at all: repeats, near-duplicates, matches with older data.
 
 Shuffles carry the distinct texts, pictures and hashes of a shard, never its rows: a caption under a million pictures
-is one small element per shard. Near-duplicates are the connected components of the graph whose edges join perceptual
-hashes within DISTANCE bits; a component is named by its smallest key.
+is one small element per shard. They go as plain tuples: Beam would pickle a NamedTuple, with the name of its class.
+Near-duplicates are the connected components of the graph whose edges join perceptual hashes within DISTANCE bits; a
+component is named by its smallest key.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class Fact(NamedTuple):
     pairs: int
     first: str
     cluster: str = ""
-    near: Near | None = None
-    older: Older | None = None
+    near: tuple[int, str] | None = None  # a Near
+    older: tuple[int, str, str] | None = None  # an Older
 
 
 def cluster(corpus: Corpus, *, engine: Engine, against: tuple[str, ...] = ()) -> None:
@@ -91,6 +92,7 @@ class Cluster(beam.PTransform):
         ids = (
             names
             | "ids" >> beam.FlatMap(read_ids, self.corpus)
+            | "ids as sent" >> beam.MapTuple(lambda place, seen: (place, tuple(seen)))
             | "by id" >> beam.GroupByKey()
             | "over all shards" >> beam.MapTuple(fold)
         )
@@ -106,7 +108,7 @@ class Cluster(beam.PTransform):
         )
         components = near.edges | beam.MapTuple(lambda a, b, _: (a, b)) | Components(self.rounds)
         sides = {
-            "hash": hashes | "by first key" >> beam.Map(lambda seen: (seen[0].first, seen)),
+            "hash": hashes | "by first key" >> beam.MapTuple(lambda fact, held: (fact.first, (tuple(fact), held))),
             "label": components["labels"],
             "near": near.edges | "ends" >> beam.FlatMapTuple(both_ends) | "nearest" >> beam.CombinePerKey(min),
             "older": near.older | "nearest older" >> beam.CombinePerKey(min),
@@ -151,7 +153,7 @@ def read_ids(shard: str, corpus: Corpus) -> Iterator[tuple[tuple[str, str], Seen
     yield from seen.items()
 
 
-def fold(place: tuple[str, str], seen: Iterable[Seen]) -> tuple[Fact, list[str]]:
+def fold(place: tuple[str, str], seen: Iterable[tuple[str, int, str]]) -> tuple[Fact, list[str]]:
     """One id over all shards: what is known of it so far, and the shards that hold it."""
     holders, pairs, first = [], 0, "g"  # after every hex digit
     for shard, number, key in seen:
@@ -160,50 +162,54 @@ def fold(place: tuple[str, str], seen: Iterable[Seen]) -> tuple[Fact, list[str]]
     return Fact(*place, pairs, first), sorted(holders)
 
 
-def by_band(phash: str, whose: Any) -> Iterator[tuple[tuple[int, int], tuple[str, Any]]]:
-    """A hash in each of the files where its near ones are sure to meet it. `whose` is our key, or an Older."""
-    for band in bands(phash):
-        yield band, (phash, whose)
+def by_band(phash: str, whose: Any) -> Iterator[tuple[bytes, tuple[bytes, Any]]]:
+    """A hash in each of the files where its near ones are sure to meet it. `whose` is our key, or an Older.
+
+    Names of files, hashes and keys go as bytes, for a hash is sent fifteen times.
+    """
+    entry = (bytes.fromhex(phash), bytes.fromhex(whose) if isinstance(whose, str) else tuple(whose))
+    for number, block in bands(phash):
+        yield bytes([number]) + block.to_bytes(8, "big"), entry
 
 
-def compare(_band: tuple[int, int], hashes: Iterable[tuple[str, Any]]) -> Iterator[Any]:
+def compare(_band: bytes, hashes: Iterable[tuple[bytes, Any]]) -> Iterator[Any]:
     """The edges between hashes of one band that lie within DISTANCE bits; matches of ours with older ones aside."""
     entries = sorted(set(hashes), key=repr)
-    for i, j, distance in pairs_within([int(phash, 16) for phash, _ in entries], DISTANCE):
+    for i, j, distance in pairs_within([int.from_bytes(phash, "big") for phash, _ in entries], DISTANCE):
         one, other = entries[i][1], entries[j][1]
-        if isinstance(one, str) and isinstance(other, str):
-            yield one, other, distance
-        elif isinstance(one, str) or isinstance(other, str):
-            key, old = (one, other) if isinstance(one, str) else (other, one)
-            yield beam.pvalue.TaggedOutput("older", (key, Older(distance, *old[1:])))
+        if isinstance(one, bytes) and isinstance(other, bytes):
+            yield one.hex(), other.hex(), distance
+        elif isinstance(one, bytes) or isinstance(other, bytes):
+            key, old = (one, other) if isinstance(one, bytes) else (other, one)
+            yield beam.pvalue.TaggedOutput("older", (key.hex(), (distance, *old[1:])))
 
 
-def both_ends(a: str, b: str, distance: int) -> list[tuple[str, Near]]:
-    """An edge as each end sees it."""
-    return [(a, Near(distance, b)), (b, Near(distance, a))]
+def both_ends(a: str, b: str, distance: int) -> list[tuple[str, tuple[int, str]]]:
+    """An edge as each end sees it: (own key, a Near)."""
+    return [(a, (distance, b)), (b, (distance, a))]
 
 
 def join(first: str, sides: dict[str, list[Any]]) -> Iterator[tuple[Fact, list[str]]]:
     """What is known of one hash, with its component, its nearest of ours and its nearest among older data."""
     for fact, holders in sides["hash"]:
-        near, old = (Near(*sides["near"][0]) if sides["near"] else None), (sides["older"] or [None])[0]
+        near, old = (sides["near"] or [None])[0], (sides["older"] or [None])[0]
         yield Fact(*fact)._replace(cluster=(sides["label"] or [first])[0], near=near, older=old), holders
 
 
-def to_shards(fact: Fact, holders: list[str]) -> list[tuple[str, Fact]]:
-    """A fact for every shard that holds its id."""
-    return [(shard, fact) for shard in holders]
+def to_shards(fact: Fact, holders: list[str]) -> list[tuple[str, tuple[Any, ...]]]:
+    """A fact, as it is sent, for every shard that holds its id."""
+    return [(shard, tuple(fact)) for shard in holders]
 
 
 def write_shard(
-    group: tuple[str, Iterable[Fact | None]], corpus: Corpus, made_from: str, of: str, unsettled: int
+    group: tuple[str, Iterable[tuple[Any, ...] | None]], corpus: Corpus, made_from: str, of: str, unsettled: int
 ) -> None:
     """Write the corpus family of one shard; nothing while a component is in doubt."""
     if unsettled:
         Metrics.counter("cluster", "unsettled").inc()
         return
     shard, facts = group
-    known = {(fact[0], fact[1]): Fact(*fact) for fact in facts if fact is not None}
+    known = {(fact.kind, fact.id): fact for fact in (Fact(*sent) for sent in facts if sent is not None)}
     rows = [
         corpus_row(key, *(known.get((kind, ids.get(kind, ""))) for kind in ("text", "image", "phash")))
         for key, ids in _rows(corpus, shard)
