@@ -121,7 +121,7 @@ class Cluster(beam.PTransform):
         return (
             (
                 facts | "facts" >> beam.Flatten() | "to shards" >> beam.FlatMapTuple(to_shards),
-                names | "every shard" >> beam.Map(lambda name: (name, None)),
+                pbegin | "every shard" >> beam.Create([(name, None) for name in self.corpus.shards()], reshuffle=False),
             )
             | "with every shard" >> beam.Flatten()
             | "by shard" >> beam.GroupByKey()

@@ -99,7 +99,8 @@ class Pack(beam.PTransform):
             | "shards" >> beam.Create(self.names, reshuffle=True)
             | "rows" >> beam.FlatMap(rows_of, self.shards.corpus, self.recipe, self.plan, self.columns)
         )
-        outputs = pbegin | "every shard" >> beam.Create(every)
+        # Without a reshuffle of its own: Flink would send the rows once more, to spread them as evenly as these.
+        outputs = pbegin | "every shard" >> beam.Create(every, reshuffle=False)
         return (
             (rows, outputs)
             | beam.Flatten()

@@ -140,7 +140,8 @@ class Pair(beam.PTransform):
             | "rows" >> beam.FlatMap(join, self.warcs, buckets)
             | "rows as sent" >> beam.MapTuple(lambda name, row: (name, tuple(map(row.get, _schema_of(name).names))))
         )
-        outputs = pbegin | "every file" >> beam.Create([(name, None) for name in names])
+        # Without a reshuffle of its own: Flink would send the rows once more, to spread them as evenly as these.
+        outputs = pbegin | "every file" >> beam.Create([(name, None) for name in names], reshuffle=False)
         return (
             (rows, outputs)
             | "with every file" >> beam.Flatten()

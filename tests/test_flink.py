@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import signal
@@ -18,23 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from building import VERBS, build, crawl_of_many, digests, pairs_of, tuwen
 from crawls import RawCrawl, photo, small_crawl
 
 from engines.flink import rest
 from engines.flink.cluster import Cluster, Ports
-from pipelines import arguments, cli
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif("TUWEN_FLINK" not in os.environ, reason="make test-flink starts Flink and runs these")
-
-VERBS: tuple[tuple[str, ...], ...] = (
-    ("pair",),
-    ("measure",),
-    ("cluster",),
-    ("judge", "--recipe", "demo"),
-    ("pack", "--recipe", "demo", "--version", "1.0.0"),
-    ("release", "--recipe", "demo", "--version", "1.0.0"),
-)
 
 
 def free_ports() -> Ports:
@@ -86,24 +76,8 @@ def engine_file(cluster: Cluster, worker: Path, cache_millis: int = 0) -> str:
     return str(path)
 
 
-def tuwen(*words: str) -> int:
-    return cli.run(arguments.split(list(words)))
-
-
-def build(root: Path, *engine: str) -> dict[str, str]:
-    """Every verb after the crawl; the digest of each file."""
-    for verb, *options in VERBS:
-        assert tuwen(verb, str(root), *options, *engine) == 0, verb
-    return digests(root)
-
-
-def digests(root: Path) -> dict[str, str]:
-    paths = sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
 def test_the_same_bytes_on_every_engine(mini: Cluster, flink: Cluster, worker: Path, tmp_path: Path) -> None:
-    small_crawl(tmp_path / "crawl")
+    crawl_of_many(tmp_path / "crawl")
     fast = {cluster: engine_file(cluster, worker, 60_000) for cluster in (mini, flink)}
     engines = {
         "local 1": ("--workers", "1"),
@@ -115,10 +89,26 @@ def test_the_same_bytes_on_every_engine(mini: Cluster, flink: Cluster, worker: P
     made = {}
     for name, engine in engines.items():
         shutil.copytree(tmp_path / "crawl", tmp_path / name)
-        made[name] = build(tmp_path / name, *engine)
+        build(str(tmp_path / name), *engine)
+        made[name] = digests(tmp_path / name)
     assert len(made["local 1"]) > 20
     for name in engines:
         assert made[name] == made["local 1"], name
+    sent = shuffled(flink)
+    assert set(sent) == {*(verb for verb, *_ in VERBS), "topic"}
+    assert {verb: count for verb, count in sent.items() if count > SMALL_ROW * pairs_of(tmp_path / "local 1")} == {}
+
+
+SMALL_ROW = 2048  # bytes of a pair that a verb may send through its shuffles: a picture is a hundred times more
+
+
+def shuffled(cluster: Cluster) -> dict[str, int]:
+    """The bytes that each verb's jobs have sent through shuffles so far, as Flink counted them."""
+    counted: dict[str, int] = {}
+    for job, name in rest.names(cluster.page).items():
+        verb = name.split("-")[1]
+        counted[verb] = counted.get(verb, 0) + rest.shuffled(cluster.page, job)
+    return counted
 
 
 def slow_crawl(root: Path) -> None:

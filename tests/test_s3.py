@@ -14,9 +14,10 @@ from pathlib import Path
 
 import boto3
 import pytest
+from building import build, tuwen
 from crawls import small_crawl
 
-from pipelines import arguments, cli, files, s3
+from pipelines import arguments, files, s3
 from schemas.errors import BadInput, WorkFailed
 
 SERVER = os.environ.get("TUWEN_S3_SERVER", "")
@@ -184,26 +185,6 @@ def test_a_cut_upload_leaves_nothing_and_is_one_error(
     assert not files.exists(path) and files.tree(bucket) == []
     put(path, bytes(size))
     assert files.size(path) == size
-
-
-def tuwen(*words: str) -> int:
-    return cli.run(arguments.split(list(words)))
-
-
-VERBS = (
-    ("pair",),
-    ("measure",),
-    ("cluster",),
-    ("judge", "--recipe", "demo"),
-    ("pack", "--recipe", "demo", "--version", "1.0.0"),
-    ("release", "--recipe", "demo", "--version", "1.0.0"),
-)
-
-
-def build(root: str) -> str:
-    for verb, *options in VERBS:
-        assert tuwen(verb, root, *options) == 0, verb
-    return files.join(root, "releases", "demo-1.0.0")
 
 
 def test_a_release_is_the_same_bytes_as_on_a_disk(
