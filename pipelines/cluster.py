@@ -16,12 +16,14 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from filters.corpus import DISTANCE, bands, pairs_within
+from filters.corpus import DISTANCE
 from pipelines import files, older, shards
 from pipelines.components import Components
 from pipelines.corpus import Corpus
 from pipelines.engine import Engine, run
+from pipelines.near import Near
 from pipelines.older import Older, Source
+from pipelines.onces import parts_of
 from pipelines.outputs import Outputs
 from schemas.signals import family_schema
 
@@ -37,7 +39,7 @@ class Seen(NamedTuple):
     first: str
 
 
-class Near(NamedTuple):
+class Copy(NamedTuple):
     """Another picture of ours. The smallest is the nearest, ties by key."""
 
     distance: int
@@ -52,7 +54,7 @@ class Fact(NamedTuple):
     pairs: int
     first: str
     cluster: str = ""
-    near: tuple[int, str] | None = None  # a Near
+    near: tuple[int, str] | None = None  # a Copy
     older: tuple[int, str, str] | None = None  # an Older
 
 
@@ -99,13 +101,7 @@ class Cluster(beam.PTransform):
         hashes = ids | "hashes" >> beam.Filter(lambda seen: seen[0].kind == "phash")
         ours = hashes | "ours" >> beam.Map(lambda seen: (seen[0].id, seen[0].first))
         old = pbegin | "older files" >> beam.Create(self.theirs, reshuffle=True) | beam.FlatMap(older.read)
-        near = (
-            (ours, old)
-            | "ours and theirs" >> beam.Flatten()
-            | "bands" >> beam.FlatMapTuple(by_band)
-            | "by band" >> beam.GroupByKey()
-            | "compare" >> beam.FlatMapTuple(compare).with_outputs("older", main="edges")
-        )
+        near: Any = {"ours": ours, "older": old} | Near(parts_of(self.corpus))
         components = near.edges | beam.MapTuple(lambda a, b, _: (a, b)) | Components(self.rounds)
         sides = {
             "hash": hashes | "by first key" >> beam.MapTuple(lambda fact, held: (fact.first, (tuple(fact), held))),
@@ -162,30 +158,8 @@ def fold(place: tuple[str, str], seen: Iterable[tuple[str, int, str]]) -> tuple[
     return Fact(*place, pairs, first), sorted(holders)
 
 
-def by_band(phash: str, whose: Any) -> Iterator[tuple[bytes, tuple[bytes, Any]]]:
-    """A hash in each of the files where its near ones are sure to meet it. `whose` is our key, or an Older.
-
-    Names of files, hashes and keys go as bytes, for a hash is sent fifteen times.
-    """
-    entry = (bytes.fromhex(phash), bytes.fromhex(whose) if isinstance(whose, str) else tuple(whose))
-    for number, block in bands(phash):
-        yield bytes([number]) + block.to_bytes(8, "big"), entry
-
-
-def compare(_band: bytes, hashes: Iterable[tuple[bytes, Any]]) -> Iterator[Any]:
-    """The edges between hashes of one band that lie within DISTANCE bits; matches of ours with older ones aside."""
-    entries = sorted(set(hashes), key=repr)
-    for i, j, distance in pairs_within([int.from_bytes(phash, "big") for phash, _ in entries], DISTANCE):
-        one, other = entries[i][1], entries[j][1]
-        if isinstance(one, bytes) and isinstance(other, bytes):
-            yield one.hex(), other.hex(), distance
-        elif isinstance(one, bytes) or isinstance(other, bytes):
-            key, old = (one, other) if isinstance(one, bytes) else (other, one)
-            yield beam.pvalue.TaggedOutput("older", (key.hex(), (distance, *old[1:])))
-
-
 def both_ends(a: str, b: str, distance: int) -> list[tuple[str, tuple[int, str]]]:
-    """An edge as each end sees it: (own key, a Near)."""
+    """An edge as each end sees it: (own key, a Copy)."""
     return [(a, (distance, b)), (b, (distance, a))]
 
 
@@ -236,12 +210,12 @@ def corpus_row(key: str, text: Fact | None, image: Fact | None, phash: Fact | No
     }
 
 
-def _nearest(key: str, image: Fact, phash: Fact | None) -> Near:
+def _nearest(key: str, image: Fact, phash: Fact | None) -> Copy:
     """The pair that this one is a duplicate of: of the same bytes, else of the same hash, else of the nearest hash."""
     if key != image.first:
-        return Near(0, image.first)
+        return Copy(0, image.first)
     if phash is None or key == phash.cluster:
-        return Near(-1, "")
+        return Copy(-1, "")
     if key != phash.first:
-        return Near(0, phash.first)
-    return Near(*phash.near) if phash.near is not None else Near(-1, "")
+        return Copy(0, phash.first)
+    return Copy(*phash.near) if phash.near is not None else Copy(-1, "")

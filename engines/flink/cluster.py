@@ -53,11 +53,12 @@ class Ports:
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster: its folder, its ports, and the folder of its jars, which several clusters may share."""
+    """One cluster: its folder, its ports, the folder of its jars, which several may share, and settings that win."""
 
     home: Path
     ports: Ports
     jars: Path
+    settings: str = ""
 
     def up(self) -> None:
         """Start what does not run yet, and wait until it takes jobs."""
@@ -115,7 +116,7 @@ class Cluster:
             (self.home / name).mkdir(parents=True, exist_ok=True)
         fetch_jars(self.jars)
         text = configuration.format(home=self.home, rest=self.ports.rest, rpc=self.ports.rpc, slots=SLOTS)
-        (self.home / "conf" / "flink-conf.yaml").write_text(text)
+        (self.home / "conf" / "flink-conf.yaml").write_text(text + self.settings)
 
     def _task_manager(self) -> list[str]:
         """The command of a TaskManager: Flink computes its memory, as its own shell scripts let it do."""
