@@ -39,9 +39,10 @@ def judge(corpus: Corpus, recipe: Recipe, *, engine: Engine) -> dict[str, int]:
     Does nothing when the ledger was made by this very recipe from these very signals. Raises BadInput, with the
     command to run, where the recipe names a signal that was not measured, or match_score where several were.
     """
-    recipe = scores.resolve(corpus, recipe)
-    shards.need(corpus, ledgers.behind(corpus, recipe))
-    made_from = ledgers.made_from(corpus, recipe)
+    with files.remembering():
+        recipe = scores.resolve(corpus, recipe)
+        shards.need(corpus, ledgers.behind(corpus, recipe))
+        made_from = ledgers.made_from(corpus, recipe)
     outputs = Outputs({corpus.ledger(recipe.name, shard): made_from for shard in corpus.shards()})
     if outputs.missing():
         with outputs.progress("judge"):

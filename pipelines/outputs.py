@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from pipelines import files
-from pipelines.progress import while_running
+from pipelines.progress import PAUSE, POLL, while_running
 
 _LOOKS = 64  # unfinished files that are looked at in one poll, so that a poll costs the same for any corpus
 
@@ -32,7 +32,9 @@ class Outputs:
                     left.remove(path)
             return len(self.wanted) - len(left), {}
 
-        with while_running(poll, verb, len(self.wanted)):
+        # In an object store a look is a request for each file, so there it comes as seldom as the lines of a log.
+        every = PAUSE if any(map(files.is_remote, left[:1])) else POLL
+        with while_running(poll, verb, len(self.wanted), every=every):
             yield
 
     def sweep(self, folders: Iterable[str]) -> None:

@@ -53,8 +53,10 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     """
     check_version(version)
     names, folder = corpus.shards(), corpus.release(recipe.name, version)
-    raw.need(corpus, list(FAMILIES))
-    ledgers.need(corpus, recipe)
+    with files.remembering():
+        raw.need(corpus, list(FAMILIES))
+        ledgers.need(corpus, recipe)
+        models = tuple(models_of(corpus))
     sweep(folder)
     counted = run(lambda pipeline: pipeline | Count(corpus, recipe.name, names), job="pack", engine=engine)
     check_counted(counted, len(names), "pack")
@@ -64,7 +66,7 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     wanted = {f"{tier}/{shard_name(number)}" for tier, count in plan.items() for number in range(count)}
     if out and {f"{name}.tar" for name in wanted} != {path for path in sealed if path.endswith(".tar")}:
         raise out_already(folder)
-    shards = Shards(corpus, folder, packing, clock(corpus), sealed, tuple(models_of(corpus)))
+    shards = Shards(corpus, folder, packing, clock(corpus), sealed, models)
     run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
     if not counted:  # a dry run: nothing is known, so nothing is stale
         return {}

@@ -53,7 +53,8 @@ def release(
     Raises BadInput where the shards are not those of this ledger, or the version is out and this would alter it.
     """
     check_version(version)
-    ledgers.need(corpus, recipe)
+    with files.remembering():
+        ledgers.need(corpus, recipe)
     folder = corpus.release(recipe.name, version)
     sweep(folder)
     shards = {tier: packed(folder, tier) for tier in TIERS}
@@ -61,7 +62,8 @@ def release(
     out, counted = published(folder), _work(corpus, recipe, folder, shards, said, engine)
     check_counted(counted, len(corpus.shards()), "release")
     _check_ledger(corpus, recipe, counted)
-    made = _manifest(corpus, recipe, version, said, counted)
+    with files.remembering():
+        made = _manifest(corpus, recipe, version, said, counted)
     made = msgspec.structs.replace(made, agent=agent, overrides=list(overrides), date=_date(corpus, date, out))
     if out:  # a newer tuwen that makes the same release leaves it as it is
         made = msgspec.structs.replace(made, software=out.software)
