@@ -48,7 +48,7 @@ limit = 3
 best  = ["-image_pixels", "key"]
 why   = "the picture of a tenth of it, and all near-duplicates"
 """
-HEAP = "taskmanager.memory.process.size: 2150m\n"  # of which Flink gives 1 GB to the heap
+HEAP = "taskmanager.memory.process.size: 2864m\n"  # of which Flink gives 1 GB to the heap
 TEXTS = 3  # of a picture
 NEAR = 50  # every so many pictures the next differs from it in one bit
 

@@ -244,7 +244,10 @@ rest.address: localhost
 rest.bind-address: localhost
 rest.port: {rest}
 taskmanager.numberOfTaskSlots: {slots}
-taskmanager.memory.process.size: 1600m
+taskmanager.memory.process.size: 2144m
+# What waits for a worker that is slower than Flink lies outside of the heap: a hundred messages of 1 MB for each slot,
+# and as much on its way back. Without room for it a job of some million rows fails, "call is closed".
+taskmanager.memory.task.off-heap.size: 512m
 # Beam needs heap, not memory that Flink manages; and at four tasks the default network memory has too few buffers.
 taskmanager.memory.managed.fraction: 0.2
 taskmanager.memory.network.min: 192m
