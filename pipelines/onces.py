@@ -76,9 +76,8 @@ def contenders(
         table = shards.read(corpus, shard, recipe.columns())
         still_in = first_failed(recipe.keep, table, cuts) == 0
     few = best(rows_of(table, np.flatnonzero(still_in), once), once.limit)
-    part = _parts(few.column("group"), parts)
-    for one, places in order.grouped(part):
-        yield one, (shard, _packed(few.take(pa.array(places))))
+    for part, packed in split(few, parts):
+        yield part, (shard, packed)
 
 
 def rows_of(table: pa.Table, rows: npt.NDArray[np.intp], once: Once) -> pa.Table:
@@ -99,6 +98,17 @@ def best(rows: pa.Table, limit: int) -> pa.Table:
     codes = rows.column("group").combine_chunks().dictionary_encode().indices.to_numpy()  # rising: groups are together
     place = np.arange(len(codes)) - np.searchsorted(codes, codes)
     return rows.filter(pa.array(place < limit))
+
+
+def split(rows: pa.Table, parts: int) -> Iterator[tuple[int, bytes]]:
+    """(part, its rows as they are sent) for every part that has any; a group is in one part, by its name."""
+    held = rows.column("group").combine_chunks()
+    names = np.frombuffer(held.buffers()[1], ">u4", len(held) * 4, held.offset * 16)[::4] if len(held) else np.zeros(0)
+    for part, places in order.grouped(names.astype(np.uint64) * np.uint64(parts) >> np.uint64(32)):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, rows.schema) as stream:
+            stream.write_table(rows.take(pa.array(places)).combine_chunks())
+        yield part, sink.getvalue().to_pybytes()
 
 
 def winners(group: tuple[int, Iterable[tuple[str, bytes]]], limit: int) -> Iterator[tuple[str, tuple[bool, bytes]]]:
@@ -130,23 +140,9 @@ def passed(group: tuple[str, Iterable[tuple[bool, bytes]]], corpus: Corpus, numb
     return shard, counts.tobytes()
 
 
-def _parts(groups: pa.ChunkedArray, parts: int) -> npt.NDArray[np.uint64]:
-    """The part of every group, by the first 32 bits of its name."""
-    held = groups.combine_chunks()
-    names = np.frombuffer(held.buffers()[1], np.dtype(">u4"), len(held) * 4, held.offset * 16)
-    return names[::4].astype(np.uint64) * np.uint64(parts) >> np.uint64(32)
-
-
 def _column(rank: npt.NDArray[Any]) -> pa.Array:
     if rank.dtype.kind == "S":  # keys
         return pa.FixedSizeBinaryArray.from_buffers(
             pa.binary(rank.dtype.itemsize), len(rank), [None, pa.py_buffer(np.ascontiguousarray(rank))]
         )
     return pa.array(rank, pa.string() if rank.dtype == object else None)
-
-
-def _packed(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table.combine_chunks())
-    return sink.getvalue().to_pybytes()
