@@ -25,6 +25,7 @@ from pipelines import shards as raw
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
 from pipelines.matched import models_of
+from pipelines.outputs import progress
 from pipelines.resize import Packing
 from pipelines.sample import Shards, out_already, write_shard
 from schemas import manifest
@@ -67,7 +68,8 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     if out and {f"{name}.tar" for name in wanted} != {path for path in sealed if path.endswith(".tar")}:
         raise out_already(folder)
     shards = Shards(corpus, folder, packing, clock(corpus), sealed, models)
-    run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
+    with progress("pack", [shards.path(name, ".parquet") for name in sorted(wanted)]):
+        run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
     if not counted:  # a dry run: nothing is known, so nothing is stale
         return {}
     _remove_stale(folder, wanted)

@@ -22,6 +22,7 @@ from pipelines import card, croissant, files, ledgers, tally, uids
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
 from pipelines.matched import models_of
+from pipelines.outputs import progress
 from pipelines.pack import TIERS, check_counted, check_version, clock, packed, published, sweep
 from pipelines.sample import out_already
 from schemas import manifest
@@ -158,7 +159,8 @@ def _work(
         _ = pipeline | "tally" >> tally.Tally(corpus, recipe.name, paths)
         _ = pipeline | "write index" >> Index(folder, names)
 
-    counted = run(build, job="release", engine=engine)
+    with progress("release", [index_path(folder, number) for number in range(len(names))]):
+        counted = run(build, job="release", engine=engine)
     wanted = {f"{shard_name(number)}.parquet" for number in range(len(names))}
     place = files.join(folder, "index")
     files.remove(files.join(place, name) for name in files.listing(place, ".parquet") if name not in wanted)
