@@ -24,7 +24,7 @@ from engines.flink import rest
 from schemas.errors import BadInput, TuwenError, WorkFailed
 
 POM = Path(__file__).with_name("pom.xml")
-PATIENCE = 120.0  # seconds to come up in: a busy machine took 19
+PATIENCE = 300.0  # seconds to come up in: an idle machine takes 9, one with a load of 14 took 70
 TASK_MANAGERS = 2
 SLOTS = 2  # of each: four tasks at a time
 
