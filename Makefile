@@ -59,6 +59,7 @@ flink-status: install ## what runs of it, and where
 
 .PHONY: test-flink
 test-flink: install ## the verbs on a real Flink on loopback (needs Java 17 and Maven)
+	@for one in java mvn; do command -v $$one >/dev/null || { echo "test-flink runs a real Flink: $$one is not on the PATH; install Java 17 and Maven" >&2; exit 1; }; done
 	TUWEN_FLINK=1 $(BIN)/python -m pytest tests/test_flink.py
 
 .PHONY: test-s3

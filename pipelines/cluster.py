@@ -1,8 +1,9 @@
 """cluster: what can only be said of a pair by looking at all: repeats, near-duplicates, matches with older data.
 
 Shuffles carry the distinct texts, pictures and hashes of a shard, never its rows: a caption under a million pictures
-is one small element per shard. Near-duplicates are the connected components of the graph whose edges join perceptual
-hashes within DISTANCE bits; a component is named by its smallest key.
+is one small element per shard. They go as plain tuples: Beam would pickle a NamedTuple, with the name of its class.
+Near-duplicates are the connected components of the graph whose edges join perceptual hashes within DISTANCE bits; a
+component is named by its smallest key.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from filters.corpus import DISTANCE, bands, pairs_within
+from filters.corpus import DISTANCE
 from pipelines import files, older, shards
 from pipelines.components import Components
 from pipelines.corpus import Corpus
 from pipelines.engine import Engine, run
+from pipelines.near import Near
 from pipelines.older import Older, Source
+from pipelines.onces import parts_of
 from pipelines.outputs import Outputs
 from schemas.signals import family_schema
 
@@ -36,7 +39,7 @@ class Seen(NamedTuple):
     first: str
 
 
-class Near(NamedTuple):
+class Copy(NamedTuple):
     """Another picture of ours. The smallest is the nearest, ties by key."""
 
     distance: int
@@ -51,8 +54,8 @@ class Fact(NamedTuple):
     pairs: int
     first: str
     cluster: str = ""
-    near: Near | None = None
-    older: Older | None = None
+    near: tuple[int, str] | None = None  # a Copy
+    older: tuple[int, str, str] | None = None  # an Older
 
 
 def cluster(corpus: Corpus, *, engine: Engine, against: tuple[str, ...] = ()) -> None:
@@ -91,22 +94,17 @@ class Cluster(beam.PTransform):
         ids = (
             names
             | "ids" >> beam.FlatMap(read_ids, self.corpus)
+            | "ids as sent" >> beam.MapTuple(lambda place, seen: (place, tuple(seen)))
             | "by id" >> beam.GroupByKey()
             | "over all shards" >> beam.MapTuple(fold)
         )
         hashes = ids | "hashes" >> beam.Filter(lambda seen: seen[0].kind == "phash")
         ours = hashes | "ours" >> beam.Map(lambda seen: (seen[0].id, seen[0].first))
         old = pbegin | "older files" >> beam.Create(self.theirs, reshuffle=True) | beam.FlatMap(older.read)
-        near = (
-            (ours, old)
-            | "ours and theirs" >> beam.Flatten()
-            | "bands" >> beam.FlatMapTuple(by_band)
-            | "by band" >> beam.GroupByKey()
-            | "compare" >> beam.FlatMapTuple(compare).with_outputs("older", main="edges")
-        )
+        near: Any = {"ours": ours, "older": old} | Near(parts_of(self.corpus))
         components = near.edges | beam.MapTuple(lambda a, b, _: (a, b)) | Components(self.rounds)
         sides = {
-            "hash": hashes | "by first key" >> beam.Map(lambda seen: (seen[0].first, seen)),
+            "hash": hashes | "by first key" >> beam.MapTuple(lambda fact, held: (fact.first, (tuple(fact), held))),
             "label": components["labels"],
             "near": near.edges | "ends" >> beam.FlatMapTuple(both_ends) | "nearest" >> beam.CombinePerKey(min),
             "older": near.older | "nearest older" >> beam.CombinePerKey(min),
@@ -119,7 +117,7 @@ class Cluster(beam.PTransform):
         return (
             (
                 facts | "facts" >> beam.Flatten() | "to shards" >> beam.FlatMapTuple(to_shards),
-                names | "every shard" >> beam.Map(lambda name: (name, None)),
+                pbegin | "every shard" >> beam.Create([(name, None) for name in self.corpus.shards()], reshuffle=False),
             )
             | "with every shard" >> beam.Flatten()
             | "by shard" >> beam.GroupByKey()
@@ -151,7 +149,7 @@ def read_ids(shard: str, corpus: Corpus) -> Iterator[tuple[tuple[str, str], Seen
     yield from seen.items()
 
 
-def fold(place: tuple[str, str], seen: Iterable[Seen]) -> tuple[Fact, list[str]]:
+def fold(place: tuple[str, str], seen: Iterable[tuple[str, int, str]]) -> tuple[Fact, list[str]]:
     """One id over all shards: what is known of it so far, and the shards that hold it."""
     holders, pairs, first = [], 0, "g"  # after every hex digit
     for shard, number, key in seen:
@@ -160,50 +158,32 @@ def fold(place: tuple[str, str], seen: Iterable[Seen]) -> tuple[Fact, list[str]]
     return Fact(*place, pairs, first), sorted(holders)
 
 
-def by_band(phash: str, whose: Any) -> Iterator[tuple[tuple[int, int], tuple[str, Any]]]:
-    """A hash in each of the files where its near ones are sure to meet it. `whose` is our key, or an Older."""
-    for band in bands(phash):
-        yield band, (phash, whose)
-
-
-def compare(_band: tuple[int, int], hashes: Iterable[tuple[str, Any]]) -> Iterator[Any]:
-    """The edges between hashes of one band that lie within DISTANCE bits; matches of ours with older ones aside."""
-    entries = sorted(set(hashes), key=repr)
-    for i, j, distance in pairs_within([int(phash, 16) for phash, _ in entries], DISTANCE):
-        one, other = entries[i][1], entries[j][1]
-        if isinstance(one, str) and isinstance(other, str):
-            yield one, other, distance
-        elif isinstance(one, str) or isinstance(other, str):
-            key, old = (one, other) if isinstance(one, str) else (other, one)
-            yield beam.pvalue.TaggedOutput("older", (key, Older(distance, *old[1:])))
-
-
-def both_ends(a: str, b: str, distance: int) -> list[tuple[str, Near]]:
-    """An edge as each end sees it."""
-    return [(a, Near(distance, b)), (b, Near(distance, a))]
+def both_ends(a: str, b: str, distance: int) -> list[tuple[str, tuple[int, str]]]:
+    """An edge as each end sees it: (own key, a Copy)."""
+    return [(a, (distance, b)), (b, (distance, a))]
 
 
 def join(first: str, sides: dict[str, list[Any]]) -> Iterator[tuple[Fact, list[str]]]:
     """What is known of one hash, with its component, its nearest of ours and its nearest among older data."""
     for fact, holders in sides["hash"]:
-        near, old = (Near(*sides["near"][0]) if sides["near"] else None), (sides["older"] or [None])[0]
+        near, old = (sides["near"] or [None])[0], (sides["older"] or [None])[0]
         yield Fact(*fact)._replace(cluster=(sides["label"] or [first])[0], near=near, older=old), holders
 
 
-def to_shards(fact: Fact, holders: list[str]) -> list[tuple[str, Fact]]:
-    """A fact for every shard that holds its id."""
-    return [(shard, fact) for shard in holders]
+def to_shards(fact: Fact, holders: list[str]) -> list[tuple[str, tuple[Any, ...]]]:
+    """A fact, as it is sent, for every shard that holds its id."""
+    return [(shard, tuple(fact)) for shard in holders]
 
 
 def write_shard(
-    group: tuple[str, Iterable[Fact | None]], corpus: Corpus, made_from: str, of: str, unsettled: int
+    group: tuple[str, Iterable[tuple[Any, ...] | None]], corpus: Corpus, made_from: str, of: str, unsettled: int
 ) -> None:
     """Write the corpus family of one shard; nothing while a component is in doubt."""
     if unsettled:
         Metrics.counter("cluster", "unsettled").inc()
         return
     shard, facts = group
-    known = {(fact[0], fact[1]): Fact(*fact) for fact in facts if fact is not None}
+    known = {(fact.kind, fact.id): fact for fact in (Fact(*sent) for sent in facts if sent is not None)}
     rows = [
         corpus_row(key, *(known.get((kind, ids.get(kind, ""))) for kind in ("text", "image", "phash")))
         for key, ids in _rows(corpus, shard)
@@ -230,12 +210,12 @@ def corpus_row(key: str, text: Fact | None, image: Fact | None, phash: Fact | No
     }
 
 
-def _nearest(key: str, image: Fact, phash: Fact | None) -> Near:
+def _nearest(key: str, image: Fact, phash: Fact | None) -> Copy:
     """The pair that this one is a duplicate of: of the same bytes, else of the same hash, else of the nearest hash."""
     if key != image.first:
-        return Near(0, image.first)
+        return Copy(0, image.first)
     if phash is None or key == phash.cluster:
-        return Near(-1, "")
+        return Copy(-1, "")
     if key != phash.first:
-        return Near(0, phash.first)
-    return Near(*phash.near) if phash.near is not None else Near(-1, "")
+        return Copy(0, phash.first)
+    return Copy(*phash.near) if phash.near is not None else Copy(-1, "")

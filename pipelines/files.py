@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _MADE_FROM = b"tuwen.made_from"
 _AS_IT_LIES = "uncompressed"  # Beam's CompressionTypes.UNCOMPRESSED
 _BLOCK = 1 << 20  # bytes that are hashed at once
+_FOOTER = 64 << 10  # a footer of ours is some 10 KB
+_END = 1 << 20  # of a table: all of a small one
 
 
 def is_remote(path: str) -> bool:
@@ -205,19 +208,46 @@ def write_table(path: str, table: pa.Table, made_from: str, **metadata: str) -> 
 
 def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a Parquet file of ours. Raises Damaged when it is missing or not whole."""
-    with _readable(path) as file:
+    with _readable(path, _END) as file:
         return pq.read_table(file, columns=list(columns) if columns is not None else None)
 
 
 def read_batches(path: str, columns: Sequence[str] | None = None, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Stream a Parquet file of ours in batches of at most `rows`."""
-    with _readable(path) as file:
+    with _readable(path, _END) as file:
         yield from pq.ParquetFile(file).iter_batches(rows, columns=list(columns) if columns is not None else None)
 
 
 def metadata(path: str) -> dict[str, str]:
     """Our own metadata of a Parquet file, without the prefix, and `rows`. Raises Damaged when it is not whole."""
-    with _readable(path) as file:
+    known = _footers.get()
+    if known is None:
+        return _footer(path)
+    found = known.get(path) or _footer(path)
+    if len(known) < _FOOTERS:
+        known[path] = found
+    return found
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Read the footer of each file once while the block runs, which writes none of them.
+
+    What a verb asks before it works, and after, are questions to the same footers: a request each in an object store.
+    """
+    before = _footers.set(_footers.get() or {})
+    try:
+        yield
+    finally:
+        _footers.reset(before)
+
+
+_FOOTERS = 100_000  # that are remembered at most, 1 KB each
+_footers: ContextVar[dict[str, dict[str, str]] | None] = ContextVar("footers", default=None)
+
+
+def _footer(path: str) -> dict[str, str]:
+    with _readable(path, _FOOTER) as file:
         footer = pq.ParquetFile(file).metadata
     ours = {
         name.decode().removeprefix("tuwen."): value.decode()
@@ -236,9 +266,10 @@ def made_from(path: str) -> str:
 
 
 @contextmanager
-def _readable(path: str) -> Iterator[BinaryIO]:
+def _readable(path: str, end: int) -> Iterator[BinaryIO]:
+    """A Parquet file, whose last `end` bytes come by one request where it lies in S3."""
     try:
-        with open_read(path) as file:
+        with s3.open_end(path, end) if path.startswith(s3.SCHEME) else open_read(path) as file:
             yield file
     except FileNotFoundError:
         raise Damaged(f"{path}: missing; run the verb that writes it again") from None

@@ -27,7 +27,8 @@ from schemas.recipe import Recipe, load
 
 def finish(corpus: Corpus, recipe: Recipe, version: str, date: str | None, engine: Engine) -> None:
     """Finish a release with its report, and print the funnel and where the two lie."""
-    counted = funnel(corpus, recipe)
+    with files.remembering():
+        counted = funnel(corpus, recipe)
     made = release(
         corpus,
         recipe,

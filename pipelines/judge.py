@@ -1,17 +1,16 @@
 """judge: one verdict for every pair, by a recipe; then tiers, and the base subset. One row in the ledger per pair.
 
 Keeps are ranges, judged shard by shard in Arrow. `top` and the base look at the whole corpus, and send counts and the
-rows of single bins through Beam; only the onces send a small row for every pair that is left, and choose with
-combiners, so that no group is ever held.
+rows of single bins through Beam; the onces (`onces`) send columns of the pairs that are left, so that no group is ever
+held.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -24,6 +23,7 @@ from pipelines import files, ledgers, order, scores, shards
 from pipelines.corpus import Corpus
 from pipelines.cut import Cut, Sizes
 from pipelines.engine import Engine, run
+from pipelines.onces import Come, Onces
 from pipelines.order import Rank
 from pipelines.outputs import Outputs
 from pipelines.ranges import NOTHING, first_failed, passes_all, top_order
@@ -33,24 +33,16 @@ from schemas.signals import signal_field
 from schemas.tables import LEDGER
 
 
-class Survivor(NamedTuple):
-    """A pair that has passed every keep, with what the corpus-wide steps need to know of it."""
-
-    shard: str
-    row: int
-    groups: tuple[str, ...]  # for each once, what the pair agrees on with others
-    orders: tuple[Rank, ...]  # for each once, the pair's rank
-
-
 def judge(corpus: Corpus, recipe: Recipe, *, engine: Engine) -> dict[str, int]:
     """Write the recipe's ledger; returns the number of pairs by verdict ('' for kept), as `tally` does.
 
     Does nothing when the ledger was made by this very recipe from these very signals. Raises BadInput, with the
     command to run, where the recipe names a signal that was not measured, or match_score where several were.
     """
-    recipe = scores.resolve(corpus, recipe)
-    shards.need(corpus, ledgers.behind(corpus, recipe))
-    made_from = ledgers.made_from(corpus, recipe)
+    with files.remembering():
+        recipe = scores.resolve(corpus, recipe)
+        shards.need(corpus, ledgers.behind(corpus, recipe))
+        made_from = ledgers.made_from(corpus, recipe)
     outputs = Outputs({corpus.ledger(recipe.name, shard): made_from for shard in corpus.shards()})
     if outputs.missing():
         with outputs.progress("judge"):
@@ -80,7 +72,7 @@ class Judge(beam.PTransform):
         corpus, recipe = self.corpus, self.recipe
         names = pbegin | "shards" >> beam.Create(corpus.shards(), reshuffle=True)
         cuts = beam.pvalue.AsDict(names | "tops" >> Tops(corpus, recipe))
-        come = names | "how far" >> Come(corpus, recipe, cuts)
+        come = names | "how far" >> Onces(corpus, recipe, cuts)
         drawn: tuple[Any, Any] = ({}, {})
         if recipe.base:
             able = come | "able" >> beam.Map(able_rows, corpus, recipe, cuts)
@@ -126,77 +118,7 @@ def top_count(counted: tuple[str, int], fractions: Mapping[str, float]) -> tuple
     return name, math.floor(fractions[name] * count)
 
 
-class Come(beam.PTransform):
-    """Shard names -> (shard, how many onces each of its rows has passed, two bytes a row); no bytes without onces."""
-
-    def __init__(self, corpus: Corpus, recipe: Recipe, cuts: beam.pvalue.AsDict) -> None:
-        super().__init__()
-        self.corpus, self.recipe, self.cuts = corpus, recipe, cuts
-
-    def expand(self, names: beam.PCollection) -> beam.PCollection:
-        if not self.recipe.once:
-            return names | "no once" >> beam.Map(lambda shard: (shard, b""))
-        passed = names | "keeps" >> beam.FlatMap(survivors, self.corpus, self.recipe, self.cuts)
-        marks = [names | "every shard" >> beam.Map(lambda shard: (shard, (-1, 0)))]  # (shard, (row, onces passed))
-        for number, once in enumerate(self.recipe.once):
-            passed = (
-                passed
-                | f"group {number}" >> beam.Map(by_group, number)
-                | f"best {number}" >> beam.combiners.Top.SmallestPerKey(once.limit)
-                | f"winners {number}" >> beam.FlatMapTuple(winners)
-            )
-            marks.append(passed | f"mark {number}" >> beam.Map(mark, number + 1))
-        return (
-            marks
-            | "marks" >> beam.Flatten()
-            | "by shard" >> beam.GroupByKey()
-            | "stages" >> beam.Map(stages, self.corpus)
-        )
-
-
-def survivors(shard: str, corpus: Corpus, recipe: Recipe, cuts: dict[str, Rank]) -> Iterator[Survivor]:
-    """The pairs of one shard that pass every keep."""
-    table = shards.read(corpus, shard, recipe.columns())
-    rows = np.flatnonzero(first_failed(recipe.keep, table, cuts) == 0)
-    table = table.take(rows)
-    groups = [[table.column(name).to_pylist() for name in once.by] for once in recipe.once]
-    ranks = [order.tuples(order.columns(table, once.best)) for once in recipe.once]
-    for place, row in enumerate(rows.tolist()):
-        yield Survivor(
-            shard=shard,
-            row=row,
-            groups=tuple(json.dumps([column[place] for column in by]) for by in groups),
-            orders=tuple(rank[place] for rank in ranks),
-        )
-
-
-def by_group(pair: Survivor, number: int) -> tuple[str, tuple[Rank, Survivor]]:
-    """(what the pair agrees on in this once, (its rank there, the pair)). Ranks differ, so pairs are never compared."""
-    return pair.groups[number], (pair.orders[number], pair)
-
-
-def winners(_group: str, best: list[tuple[Rank, Survivor]]) -> Iterator[Survivor]:
-    """The pairs that a once lets pass."""
-    for _, pair in best:
-        yield Survivor(*pair)
-
-
-def mark(pair: Survivor, stage: int) -> tuple[str, tuple[int, int]]:
-    """(shard, (row, how far it has come))."""
-    return pair.shard, (pair.row, stage)
-
-
-def stages(group: tuple[str, Iterable[tuple[int, int]]], corpus: Corpus) -> tuple[str, bytes]:
-    """(shard, how many onces each of its rows has passed)."""
-    shard, marks = group
-    passed = np.zeros(int(files.metadata(corpus.pairs(shard))["rows"]), np.uint16)
-    for row, stage in marks:
-        if row >= 0:
-            passed[row] = max(passed[row], stage)
-    return shard, passed.tobytes()
-
-
-def able_rows(come: tuple[str, bytes], corpus: Corpus, recipe: Recipe, cuts: dict[str, Rank]) -> bases.Able:
+def able_rows(come: Come, corpus: Corpus, recipe: Recipe, cuts: dict[str, Rank]) -> bases.Able:
     """Which rows of one shard may be drawn for the base: kept ones, of its tier."""
     shard, passed = come
     table = shards.read(corpus, shard, recipe.columns())
@@ -227,7 +149,7 @@ def _able(recipe: Recipe, failed: npt.NDArray[np.int32], strong: npt.NDArray[np.
 
 
 def write_ledger(
-    come: tuple[str, bytes],
+    come: Come,
     corpus: Corpus,
     recipe: Recipe,
     made_from: str,

@@ -22,7 +22,8 @@ _DIGITS = 32  # hex digits of a key
 
 def columns(table: pa.Table, best: Sequence[str]) -> Columns:
     """The ranks of a table's rows: by each of `best` in turn, a leading minus for "more is better", then by key."""
-    ranked = [_sortable(table.column(name.removeprefix("-")), name.startswith("-")) for name in best]
+    named = best[:-1] if best and best[-1] == "key" else best
+    ranked = [_sortable(table.column(name.removeprefix("-")), name.startswith("-")) for name in named]
     return (*ranked, keys(table))
 
 

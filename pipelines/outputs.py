@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from pipelines import files
-from pipelines.progress import while_running
+from pipelines.progress import PAUSE, POLL, while_running
 
 _LOOKS = 64  # unfinished files that are looked at in one poll, so that a poll costs the same for any corpus
 
@@ -24,15 +24,7 @@ class Outputs:
     @contextmanager
     def progress(self, verb: str) -> Iterator[None]:
         """Show how many of the files are finished while the block runs: what any engine can tell."""
-        left = self.missing()
-
-        def poll() -> tuple[int, Mapping[str, int]]:
-            for path in left[:_LOOKS]:
-                if files.made_from(path) == self.wanted[path]:
-                    left.remove(path)
-            return len(self.wanted) - len(left), {}
-
-        with while_running(poll, verb, len(self.wanted)):
+        with _counted(verb, len(self.wanted), self.missing(), lambda path: files.made_from(path) == self.wanted[path]):
             yield
 
     def sweep(self, folders: Iterable[str]) -> None:
@@ -40,3 +32,28 @@ class Outputs:
         for folder in folders:
             there = {files.join(folder, name) for name in files.listing(folder, ".parquet")}
             files.remove(there - set(self.wanted))
+
+
+@contextmanager
+def progress(verb: str, paths: Sequence[str]) -> Iterator[None]:
+    """Show how many of a verb's Parquet files are finished while the block runs, where what they are made from is not
+    known before: those that come, or become others. When the block has ended well, all that are there.
+    """
+    before = {path: files.made_from(path) for path in paths}
+    left = list(paths)
+    with _counted(verb, len(paths), left, lambda path: files.made_from(path) not in ("", before[path])):
+        yield
+        left[:] = [path for path in left if not files.made_from(path)]
+
+
+@contextmanager
+def _counted(verb: str, total: int, left: list[str], finished: Callable[[str], bool]) -> Iterator[None]:
+    def poll() -> tuple[int, Mapping[str, int]]:
+        for path in left[:_LOOKS]:
+            if finished(path):
+                left.remove(path)
+        return total - len(left), {}
+
+    # In an object store a look is a request for each file, so there it comes as seldom as the lines of a log.
+    with while_running(poll, verb, total, every=PAUSE if any(map(files.is_remote, left[:1])) else POLL):
+        yield

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -23,8 +25,9 @@ from pipelines import shards as raw
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
 from pipelines.matched import models_of
+from pipelines.outputs import progress
 from pipelines.resize import Packing
-from pipelines.sample import Row, Shards, out_already, write_shard
+from pipelines.sample import Shards, out_already, write_shard
 from schemas import manifest
 from schemas.errors import BadInput, Damaged, WorkFailed
 from schemas.manifest import Manifest
@@ -37,6 +40,8 @@ __all__ = ["Pack", "Packing", "clock", "pack", "packed", "published", "sweep"]
 
 LOOKED = "items looked at"  # the counter that says whether the others are whole
 TIERS = ("weak", "strong", "base")
+Values = tuple[Any, ...]
+"""A pair's values in the order of `columns_of`: names would double what crosses the shuffle."""
 BESIDE = ("sizes.json", uids.NAME)  # what lies beside the shards of a tier and is of all of them
 
 
@@ -49,8 +54,10 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     """
     check_version(version)
     names, folder = corpus.shards(), corpus.release(recipe.name, version)
-    raw.need(corpus, list(FAMILIES))
-    ledgers.need(corpus, recipe)
+    with files.remembering():
+        raw.need(corpus, list(FAMILIES))
+        ledgers.need(corpus, recipe)
+        models = tuple(models_of(corpus))
     sweep(folder)
     counted = run(lambda pipeline: pipeline | Count(corpus, recipe.name, names), job="pack", engine=engine)
     check_counted(counted, len(names), "pack")
@@ -60,8 +67,9 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     wanted = {f"{tier}/{shard_name(number)}" for tier, count in plan.items() for number in range(count)}
     if out and {f"{name}.tar" for name in wanted} != {path for path in sealed if path.endswith(".tar")}:
         raise out_already(folder)
-    shards = Shards(corpus, folder, packing, clock(corpus), sealed, tuple(models_of(corpus)))
-    run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
+    shards = Shards(corpus, folder, packing, clock(corpus), sealed, models)
+    with progress("pack", [shards.path(name, ".parquet") for name in sorted(wanted)]):
+        run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
     if not counted:  # a dry run: nothing is known, so nothing is stale
         return {}
     _remove_stale(folder, wanted)
@@ -86,17 +94,22 @@ class Pack(beam.PTransform):
     def __init__(self, recipe: str, names: list[str], plan: dict[str, int], shards: Shards) -> None:
         super().__init__()
         self.recipe, self.names, self.plan, self.shards = recipe, names, plan, shards
+        self.columns = columns_of(shards.models)
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
         every = [(f"{tier}/{shard_name(n)}", None) for tier, number in self.plan.items() for n in range(number)]
         rows = (
             pbegin
             | "shards" >> beam.Create(self.names, reshuffle=True)
-            | "rows" >> beam.FlatMap(rows_of, self.shards.corpus, self.recipe, self.plan, self.shards.models)
+            | "rows" >> beam.FlatMap(rows_of, self.shards.corpus, self.recipe, self.plan, self.columns)
         )
-        outputs = pbegin | "every shard" >> beam.Create(every)
+        # Without a reshuffle of its own: Flink would send the rows once more, to spread them as evenly as these.
+        outputs = pbegin | "every shard" >> beam.Create(every, reshuffle=False)
         return (
-            (rows, outputs) | beam.Flatten() | "by shard" >> beam.GroupByKey() | "write" >> beam.Map(write, self.shards)
+            (rows, outputs)
+            | beam.Flatten()
+            | "by shard" >> beam.GroupByKey()
+            | "write" >> beam.Map(write, self.columns, self.shards)
         )
 
 
@@ -111,26 +124,33 @@ def count(shard: str, corpus: Corpus, recipe: str) -> None:
         beam.metrics.Metrics.counter("pack", f"{tier} bytes").inc(pc.sum(lengths.filter(mask)).as_py() or 0)
 
 
+def columns_of(models: Sequence[str]) -> list[str]:
+    """What is known of a pair when it is packed, with the scores by these models."""
+    measured = [name for family in FAMILIES.values() for name in family.names]
+    return list(dict.fromkeys([*PAIRS.names, *measured, *map(score_column, models), *_JUDGED]))
+
+
+_JUDGED = ("class", "tier", "base")  # what the ledger says, whatever the source or the topic said before
+
+
 def rows_of(
-    shard: str, corpus: Corpus, recipe: str, plan: dict[str, int], models: tuple[str, ...]
-) -> Iterator[tuple[str, Row]]:
+    shard: str, corpus: Corpus, recipe: str, plan: dict[str, int], columns: Sequence[str]
+) -> Iterator[tuple[str, Values]]:
     """The kept pairs of one raw shard with all that is known of them, each by every shard that it goes to."""
     ledger = ledgers.read(corpus, recipe, shard)
-    names = [*PAIRS.names, *(name for family in FAMILIES.values() for name in family.names)]
-    table = raw.read(corpus, shard, [*names, *map(score_column, models)])
-    for name in ("class", "tier", "base"):
-        column = ledger.column(name)
-        at = table.schema.get_field_index(name)
-        table = table.append_column(name, column) if at < 0 else table.set_column(at, name, column)
-    for row in table.filter(pc.not_equal(table.column("tier"), "")).to_pylist():
-        for tier in (row["tier"], *(["base"] if row["base"] else [])):
-            yield f"{tier}/{shard_name(shard_of(row['key'], plan[tier]))}", row
+    table = raw.read(corpus, shard, [name for name in columns if name not in _JUDGED])
+    arrays = [(ledger if name in _JUDGED else table).column(name) for name in columns]
+    kept = pa.table(arrays, list(columns)).filter(pc.not_equal(ledger.column("tier"), ""))
+    key, tier_of, base = (columns.index(name) for name in ("key", "tier", "base"))
+    for row in zip(*(column.to_pylist() for column in kept.columns), strict=True):
+        for tier in (row[tier_of], *(["base"] if row[base] else [])):
+            yield f"{tier}/{shard_name(shard_of(row[key], plan[tier]))}", row
 
 
-def write(group: tuple[str, Iterable[Row | None]], shards: Shards) -> None:
+def write(group: tuple[str, Iterable[Values | None]], columns: Sequence[str], shards: Shards) -> None:
     """Write one shard from its name and its rows."""
     name, rows = group
-    write_shard(name, rows, shards)
+    write_shard(name, (None if row is None else dict(zip(columns, row, strict=True)) for row in rows), shards)
 
 
 def check_counted(counted: dict[str, int], wanted: int, verb: str) -> None:

@@ -6,6 +6,7 @@ not come is kept too, under pairs/unfetched/ with the outcome that says why: row
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -122,21 +123,25 @@ class Pair(beam.PTransform):
             pbegin
             | "found files" >> beam.Create(self.found, reshuffle=True)
             | "read found" >> beam.FlatMap(read_found)
+            | "sights as sent" >> beam.MapTuple(plain)
             | "most trusted sight" >> beam.CombinePerKey(most_trusted)
-            | "by picture" >> beam.Map(by_picture)
+            | "by picture" >> beam.MapTuple(by_picture)
         )
         fetched = (
             pbegin
             | "log files" >> beam.Create(self.logs, reshuffle=True)
             | "read log" >> beam.FlatMap(read_log)
+            | "fetches as sent" >> beam.MapTuple(lambda url, fetch: plain(url_id(url), fetch))
             | "last good fetch" >> beam.CombinePerKey(max)
         )
         rows = (
             {"found": seen, "fetched": fetched}
             | "join" >> beam.CoGroupByKey()
             | "rows" >> beam.FlatMap(join, self.warcs, buckets)
+            | "rows as sent" >> beam.MapTuple(lambda name, row: (name, tuple(map(row.get, _schema_of(name).names))))
         )
-        outputs = pbegin | "every file" >> beam.Create([(name, None) for name in names])
+        # Without a reshuffle of its own: Flink would send the rows once more, to spread them as evenly as these.
+        outputs = pbegin | "every file" >> beam.Create([(name, None) for name in names], reshuffle=False)
         return (
             (rows, outputs)
             | "with every file" >> beam.Flatten()
@@ -164,15 +169,29 @@ def read_found(path: str) -> Iterator[tuple[str, Found]]:
             yield pair_key(sight.image_url, sight.text), sight
 
 
-def most_trusted(sights: Iterable[Found]) -> Found:
+Sent = tuple[Any, ...]
+"""A row as it crosses a shuffle, without names. Beam would pickle a NamedTuple with its class, 100 bytes each time."""
+
+
+def plain(key: Any, row: Sent) -> tuple[Any, Sent]:
+    """A row as it is sent."""
+    return key, tuple(row)
+
+
+def url_id(url: str) -> bytes:
+    """A short name for one very URL: equal URLs, and in practice only they, have it."""
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def most_trusted(sights: Iterable[Sent]) -> Sent:
     """The sight of a pair that counts, with the impressions and clicks of all."""
     best, impressions, clicks = None, 0, 0
-    for sight in sights:
+    for sight in map(Found._make, sights):
         best = sight if best is None else min(best, sight)
         impressions += sight.impressions
         clicks += sight.clicks
     assert best is not None
-    return best._replace(impressions=impressions, clicks=clicks)
+    return tuple(best._replace(impressions=impressions, clicks=clicks))
 
 
 def read_log(path: str) -> Iterator[tuple[str, Fetched]]:
@@ -196,23 +215,24 @@ def read_log(path: str) -> Iterator[tuple[str, Fetched]]:
                 yield row["url"], Fetched(outcome in _REFUSED, row["round"], False, outcome, "", "", -1, 0)
 
 
-def by_picture(keyed: tuple[str, Found]) -> tuple[str, tuple[str, Found]]:
-    """(key, sight) -> (image URL, (key, sight))."""
-    return keyed[1].image_url, keyed
+def by_picture(key: str, sight: Sent) -> tuple[bytes, tuple[str, Sent]]:
+    """(key, sight) -> (name of the image's URL, (key, sight))."""
+    return url_id(Found._make(sight).image_url), (key, sight)
 
 
 def join(
-    group: tuple[str, dict[str, list[Any]]], warcs: tuple[str, ...], buckets: int
+    group: tuple[bytes, dict[str, list[Any]]], warcs: tuple[str, ...], buckets: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """One picture's sights and its fetch -> rows, each with the name of the file that it belongs to.
 
     A sight without any fetch is Damaged: the crawl gives every URL an outcome, so a log file is missing.
     """
-    url, sides = group
-    if sides["found"] and not sides["fetched"]:
-        raise Damaged(f"{url}: found on a page, but no outcome in crawl/log; a log file is missing, crawl again")
-    for key, sight in sides["found"]:
-        (fetch,) = sides["fetched"]
+    _, sides = group
+    fetch = next(map(Fetched._make, sides["fetched"]), None)
+    for key, sight in ((key, Found._make(row)) for key, row in sides["found"]):
+        if fetch is None:
+            missing = "found on a page, but no outcome in crawl/log; a log file is missing, crawl again"
+            raise Damaged(f"{sight.image_url}: {missing}")
         row = {
             "key": key,
             "image_url": sight.image_url,
@@ -231,7 +251,8 @@ def join(
             yield _unfetched_of(shard_of(key, buckets)), {**row, "outcome": fetch.outcome}
             continue
         if fetch.warc not in warcs:
-            raise Damaged(f"crawl/{fetch.warc}: missing, though crawl/log says that it holds {url}; crawl again")
+            held = f"missing, though crawl/log says that it holds {sight.image_url}"
+            raise Damaged(f"crawl/{fetch.warc}: {held}; crawl again")
         place = {"image_id": fetch.image_id, "warc": fetch.warc, "offset": fetch.offset, "length": fetch.length}
         said = {
             "licences": sorted({*fetch.licences, *sight.licences}),
@@ -249,16 +270,21 @@ def _unfetched_of(number: int) -> str:
     return f"unfetched/{shard_name(number)}"
 
 
-def write_rows(group: tuple[str, Iterable[dict[str, Any] | None]], corpus: Corpus, made_from: str) -> None:
+def _schema_of(name: str) -> pa.Schema:
+    return UNFETCHED if name.startswith("unfetched/") else PAIRS
+
+
+def write_rows(group: tuple[str, Iterable[Sent | None]], corpus: Corpus, made_from: str) -> None:
     """Write one file: pairs in the order of their pictures' bytes, so that a WARC is measured from front to back."""
     name, rows = group
-    kept = [row for row in rows if row is not None]
-    if name.startswith("unfetched/"):
+    schema = _schema_of(name)
+    kept = [dict(zip(schema.names, row, strict=True)) for row in rows if row is not None]
+    if schema is UNFETCHED:
         kept.sort(key=lambda row: row["key"])
-        path, schema = corpus.unfetched(name.removeprefix("unfetched/")), UNFETCHED
+        path = corpus.unfetched(name.removeprefix("unfetched/"))
     else:
         kept.sort(key=lambda row: (row["offset"], row["key"]))
-        path, schema = corpus.pairs(name), PAIRS
+        path = corpus.pairs(name)
     # What stands in the file, apart from how it came there: a new round must not measure or judge old shards again.
     # The key stands for the picture's URL and the text.
     seen = files.digest(*(f"{row['key']} {row.get('image_id')} {row['page_url']} {row['source']}" for row in kept))

@@ -22,6 +22,7 @@ from pipelines import card, croissant, files, ledgers, tally, uids
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
 from pipelines.matched import models_of
+from pipelines.outputs import progress
 from pipelines.pack import TIERS, check_counted, check_version, clock, packed, published, sweep
 from pipelines.sample import out_already
 from schemas import manifest
@@ -53,7 +54,8 @@ def release(
     Raises BadInput where the shards are not those of this ledger, or the version is out and this would alter it.
     """
     check_version(version)
-    ledgers.need(corpus, recipe)
+    with files.remembering():
+        ledgers.need(corpus, recipe)
     folder = corpus.release(recipe.name, version)
     sweep(folder)
     shards = {tier: packed(folder, tier) for tier in TIERS}
@@ -61,7 +63,8 @@ def release(
     out, counted = published(folder), _work(corpus, recipe, folder, shards, said, engine)
     check_counted(counted, len(corpus.shards()), "release")
     _check_ledger(corpus, recipe, counted)
-    made = _manifest(corpus, recipe, version, said, counted)
+    with files.remembering():
+        made = _manifest(corpus, recipe, version, said, counted)
     made = msgspec.structs.replace(made, agent=agent, overrides=list(overrides), date=_date(corpus, date, out))
     if out:  # a newer tuwen that makes the same release leaves it as it is
         made = msgspec.structs.replace(made, software=out.software)
@@ -156,7 +159,8 @@ def _work(
         _ = pipeline | "tally" >> tally.Tally(corpus, recipe.name, paths)
         _ = pipeline | "write index" >> Index(folder, names)
 
-    counted = run(build, job="release", engine=engine)
+    with progress("release", [index_path(folder, number) for number in range(len(names))]):
+        counted = run(build, job="release", engine=engine)
     wanted = {f"{shard_name(number)}.parquet" for number in range(len(names))}
     place = files.join(folder, "index")
     files.remove(files.join(place, name) for name in files.listing(place, ".parquet") if name not in wanted)

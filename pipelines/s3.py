@@ -43,8 +43,53 @@ def open_read(path: str) -> BinaryIO:
     return io.BufferedReader(file, _BUFFER)
 
 
+def open_end(path: str, length: int) -> BinaryIO:
+    """Open an object of which the end is wanted first, as a Parquet file is read: one request brings the last bytes.
+
+    What stands before those `length` bytes is read as `open_read` does. Raises FileNotFoundError, WorkFailed.
+    """
+    bucket, key = _split(path)
+    try:
+        with _faults(path):
+            answer = _client(_endpoint()).get_object(Bucket=bucket, Key=key, Range=f"bytes=-{length}")
+            data = answer["Body"].read()
+    except OSError as error:
+        if error.errno != errno.ERANGE:
+            raise
+        return io.BytesIO()  # Amazon's answer where there is not one byte
+    whole = int(answer.get("ContentRange", f"/{len(data)}").rpartition("/")[2])
+    return io.BytesIO(data) if whole == len(data) else io.BufferedReader(_End(path, whole, data), _BUFFER)
+
+
+class _End(io.RawIOBase):
+    """An object whose last bytes are here already."""
+
+    def __init__(self, path: str, size: int, end: bytes) -> None:
+        self._path, self._size, self._end, self._place = path, size, end, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        before = self._size - len(self._end)
+        if self._place >= before:
+            data = self._end[self._place - before :][: len(buffer)]
+        else:
+            data = read_range(self._path, self._place, min(len(buffer), before - self._place))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+
 def read_range(path: str, offset: int, length: int) -> bytes:
-    """A part of an object, by one request. Raises FileNotFoundError, WorkFailed."""
+    """A part of an object, by one request. Raises OSError where it ends before, FileNotFoundError, WorkFailed."""
     bucket, key = _split(path)
     with _faults(path):
         answer = _client(_endpoint()).get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-{offset + length - 1}")
@@ -172,6 +217,8 @@ def _faults(path: str) -> Iterator[None]:
             raise BadInput(f"{path}: there is no such bucket; make it first, or see the endpoint") from error
         if status == 404:
             raise FileNotFoundError(errno.ENOENT, "no such object", path) from error
+        if status == 416:
+            raise OSError(errno.ERANGE, "it is shorter", path) from error
         if status == 412:
             raise FileExistsError(errno.EEXIST, "is there already", path) from error
         raise WorkFailed(f"{path}: the object store says {said.get('Code')}: {said.get('Message')}; {_WAY}") from error

@@ -66,9 +66,9 @@ class RawCrawl:
         return Corpus(str(self.root))
 
 
-def small_crawl(root: Path) -> Corpus:
-    """Twelve photographs of which two are copies, one is resized, one is broken and one never came."""
-    crawl = RawCrawl(root)
+def small_crawl(root: Path, begun: RawCrawl | None = None) -> Corpus:
+    """Twelve photographs of which two are copies, one is resized, one is broken and one never came; after `begun`."""
+    crawl = begun or RawCrawl(root)
     for seed in range(12):
         url = f"http://i.example/{seed}.jpg"
         crawl.fetch(url, photo(seed), warc=seed % 2)

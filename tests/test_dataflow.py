@@ -36,7 +36,7 @@ DATAFLOW = Engine(
 )
 
 
-SHUFFLES = {"pair": 6, "measure": 0, "cluster": 14, "judge": 12, "pack": 3, "release": 0}
+SHUFFLES = {"pair": 5, "measure": 0, "cluster": 15, "judge": 12, "pack": 2, "release": 0}
 """How often small rows cross the network in a verb's job."""
 
 

@@ -74,3 +74,17 @@ def test_temporaries_are_never_listed(tmp_path: Path) -> None:
     assert files.listing(str(tmp_path), ".parquet") == ["a.parquet", "b.parquet"]
     assert files.tree(str(tmp_path)) == ["a.parquet", "b.parquet", "d.tar"]
     assert files.listing(str(tmp_path / "none")) == []
+
+
+def test_a_footer_is_read_once_where_nothing_is_written(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.parquet")
+    files.write_table(path, pa.table({"key": ["a"]}), "first")
+    with files.remembering():
+        assert files.made_from(path) == "first"
+        files.write_table(path, pa.table({"key": ["a"]}), "second")
+        with files.remembering():
+            assert files.made_from(path) == "first"  # remembered, which is why a block must not write
+        assert files.made_from(str(tmp_path / "none.parquet")) == ""
+        files.write_table(str(tmp_path / "none.parquet"), pa.table({"key": ["a"]}), "there")
+        assert files.made_from(str(tmp_path / "none.parquet")) == "there"  # what was missing is looked for again
+    assert files.made_from(path) == "second"

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,23 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from building import VERBS, build, crawl_of_many, digests, pairs_of, tuwen
 from crawls import RawCrawl, photo, small_crawl
 
+from benchmarks import skew
 from engines.flink import rest
 from engines.flink.cluster import Cluster, Ports
-from pipelines import arguments, cli
+from pipelines.corpus import Corpus
+from schemas.recipe import load
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif("TUWEN_FLINK" not in os.environ, reason="make test-flink starts Flink and runs these")
-
-VERBS: tuple[tuple[str, ...], ...] = (
-    ("pair",),
-    ("measure",),
-    ("cluster",),
-    ("judge", "--recipe", "demo"),
-    ("pack", "--recipe", "demo", "--version", "1.0.0"),
-    ("release", "--recipe", "demo", "--version", "1.0.0"),
-)
 
 
 def free_ports() -> Ports:
@@ -86,24 +80,10 @@ def engine_file(cluster: Cluster, worker: Path, cache_millis: int = 0) -> str:
     return str(path)
 
 
-def tuwen(*words: str) -> int:
-    return cli.run(arguments.split(list(words)))
-
-
-def build(root: Path, *engine: str) -> dict[str, str]:
-    """Every verb after the crawl; the digest of each file."""
-    for verb, *options in VERBS:
-        assert tuwen(verb, str(root), *options, *engine) == 0, verb
-    return digests(root)
-
-
-def digests(root: Path) -> dict[str, str]:
-    paths = sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
-def test_the_same_bytes_on_every_engine(mini: Cluster, flink: Cluster, worker: Path, tmp_path: Path) -> None:
-    small_crawl(tmp_path / "crawl")
+def test_the_same_bytes_on_every_engine(
+    mini: Cluster, flink: Cluster, worker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crawl_of_many(tmp_path / "crawl")
     fast = {cluster: engine_file(cluster, worker, 60_000) for cluster in (mini, flink)}
     engines = {
         "local 1": ("--workers", "1"),
@@ -112,13 +92,55 @@ def test_the_same_bytes_on_every_engine(mini: Cluster, flink: Cluster, worker: P
         "mini 4": ("--engine", fast[mini], "--workers", "4"),
         "cluster 4": ("--engine", fast[flink], "--workers", "4"),
     }
-    made = {}
+    made, told, said = {}, {}, {}
     for name, engine in engines.items():
         shutil.copytree(tmp_path / "crawl", tmp_path / name)
-        made[name] = build(tmp_path / name, *engine)
-    assert len(made["local 1"]) > 20
+        build(str(tmp_path / name), *engine)
+        made[name] = digests(tmp_path / name)
+        out, said[name] = capsys.readouterr()
+        told[name] = out.replace(str(tmp_path / name), "CORPUS")
+    assert len(made["local 1"]) > 20 and "kept" in told["local 1"]
     for name in engines:
         assert made[name] == made["local 1"], name
+        assert told[name] == told["local 1"], name  # the funnel in the end, and every count before
+        assert last_counts(said[name]) == last_counts(said["local 1"]), name
+    assert set(last_counts(said["local 1"])) == {*(verb for verb, *_ in VERBS), "topic"}
+    for name, cluster in {"mini 4": mini, "cluster 4": flink}.items():
+        assert said[name].count(f"jobs: {cluster.page}\n") == len(VERBS)
+    sent = shuffled(flink)
+    assert set(sent) == {*(verb for verb, *_ in VERBS), "topic"}
+    assert {verb: count for verb, count in sent.items() if count > SMALL_ROW * pairs_of(tmp_path / "local 1")} == {}
+
+
+def last_counts(said: str) -> dict[str, str]:
+    """How far each verb came by its own account: its last line of progress."""
+    return dict(re.findall(r"^(\w+): (\d+/\d+)$", said, re.MULTILINE))
+
+
+SMALL_ROW = 2048  # bytes of a pair that a verb may send through its shuffles: a picture is a hundred times more
+
+
+def shuffled(cluster: Cluster) -> dict[str, int]:
+    """The bytes that each verb's jobs have sent through shuffles so far, as Flink counted them."""
+    counted: dict[str, int] = {}
+    for job, name in rest.names(cluster.page).items():
+        verb = name.split("-")[1]
+        counted[verb] = counted.get(verb, 0) + rest.shuffled(cluster.page, job)
+    return counted
+
+
+def test_a_hot_caption_and_a_hot_picture(flink: Cluster, worker: Path, tmp_path: Path) -> None:
+    """On heaps of 0.6 GB; `benchmarks.skew` does the same with two million rows on heaps of 1 GB."""
+    recipe = tmp_path / "skew.toml"
+    recipe.write_text(skew.RECIPE, encoding="utf-8")
+    made = {}
+    for name, engine in {"here": (), "there": ("--engine", engine_file(flink, worker, 60_000))}.items():
+        corpus = skew.make(Corpus(str(tmp_path / name)), 40_000, 10_000)
+        for verb, *options in (("cluster",), ("judge", "--recipe", str(recipe))):
+            assert tuwen(verb, corpus.root, *options, *engine, "--workers", "2") == 0
+        assert skew.wrong_in_cluster(corpus) == 0 == skew.wrong_in_ledger(corpus, load(str(recipe)))
+        made[name] = digests(tmp_path / name)
+    assert made["here"] == made["there"]
 
 
 def slow_crawl(root: Path) -> None:
@@ -165,7 +187,7 @@ def workers_of(process: int) -> list[int]:
     return found
 
 
-def until(condition: Any, seconds: float = 120.0) -> None:
+def until(condition: Any, seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -192,7 +214,7 @@ def test_a_worker_is_killed_in_mid_measure(flink: Cluster, worker: Path, measure
     for name in ("taskmanager1", "taskmanager2"):
         for one in workers_of(pid_of(flink, name))[:1]:
             os.kill(one, signal.SIGKILL)
-    _, errors = child.communicate(timeout=240)
+    _, errors = child.communicate(timeout=600)
     assert child.returncode == 0, errors
     assert digests(tmp_path / "signals") == digests(measured / "signals")
 
@@ -207,7 +229,7 @@ def test_a_task_manager_is_killed_in_mid_pack(flink: Cluster, worker: Path, meas
         until(lambda: len(running(flink)) > 0)
         time.sleep(2)
         os.kill(pid_of(flink, "taskmanager1"), signal.SIGKILL)
-        _, errors = child.communicate(timeout=240)
+        _, errors = child.communicate(timeout=600)
         assert child.returncode == 0, errors
         assert digests(tmp_path / "releases") == digests(measured / "releases")
     finally:
@@ -225,7 +247,7 @@ def test_ctrl_c_cancels_the_job_on_the_cluster(flink: Cluster, worker: Path, mea
     (job,) = running(flink)
     until(lambda: any(workers_of(pid_of(flink, name)) for name in ("taskmanager1", "taskmanager2")))
     child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=60)
+    _, errors = child.communicate(timeout=180)
     assert (
         child.returncode == 130 and errors.splitlines()[-1] == "tuwen: interrupted; the same command goes on from here"
     )

@@ -301,7 +301,7 @@ def test_pairs_after_a_later_round(two_rounds: Web, tmp_path: Path) -> None:
     assert {path for path, one in best.items() if one.ok} == {"/same.png", "/moved.png", "/flaky.png", "/fresh.png"}
     assert best["/same.png"] == fetches["/same.png"][0] and best["/same.png"].round == 0
     assert best["/later.png"].outcome == "opted_out" and best["/gone.png"].outcome == "http_error"
-    assert list(join(("/gone.png", {"found": [], "fetched": [best["/gone.png"]]}), (), 1)) == []
+    assert list(join((b"", {"found": [], "fetched": [best["/gone.png"]]}), (), 1)) == []
 
 
 def test_an_interrupted_round_goes_on_and_is_not_begun_anew(web: Web, tmp_path: Path) -> None:

@@ -5,51 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
+import pyarrow as pa
 import pytest
+from building import build, tuwen
 from crawls import small_crawl
 
-from pipelines import arguments, cli, files, s3
-from schemas.errors import BadInput, WorkFailed
+from engines.versitygw import KEYS, serving
+from pipelines import arguments, files, s3
+from schemas.errors import BadInput, Damaged, WorkFailed
 
 SERVER = os.environ.get("TUWEN_S3_SERVER", "")
-KEYS = {"AWS_ACCESS_KEY_ID": "testkey", "AWS_SECRET_ACCESS_KEY": "testsecret", "AWS_REGION": "us-east-1"}
-
 pytestmark = pytest.mark.skipif(not SERVER, reason="make test-s3 builds an S3 server and runs these")
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an S3 server that has one empty bucket, `corpora`."""
-    folder, port = tmp_path_factory.mktemp("s3"), free_port()
-    keys = {"ROOT_ACCESS_KEY": KEYS["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": KEYS["AWS_SECRET_ACCESS_KEY"]}
-    (folder / "sidecar").mkdir()
-    (folder / "data").mkdir()  # its metadata lie beside it: not every file system has extended attributes
-    command = [SERVER, "--port", f"127.0.0.1:{port}", "--quiet", "posix", "--sidecar", str(folder / "sidecar")]
-    with subprocess.Popen([*command, str(folder / "data")], env={**os.environ, **keys}) as process:
-        try:
-            while True:
-                assert process.poll() is None, "the S3 server ended"
-                with socket.socket() as one:
-                    if one.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()  # it would wait for idle connections
+    """The URL of an S3 server."""
+    with serving(SERVER, tmp_path_factory.mktemp("s3")) as url:
+        yield url
 
 
 @pytest.fixture
@@ -98,6 +77,37 @@ def test_parts_are_read_where_they_lie(bucket: str) -> None:
             file.seek(place)
             assert file.read(16) == data[place : place + 16]
     assert files.sha256(path) == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("length", [1, 1000, 5_000_000, 9_000_000, 20_000_000])
+def test_an_object_is_read_from_its_end(bucket: str, length: int) -> None:
+    data = os.urandom(9_000_000)
+    path = files.join(bucket, "a.parquet")
+    put(path, data)
+    with s3.open_end(path, length) as file:
+        assert file.seek(0, os.SEEK_END) == len(data)
+        for place in (8_999_990, 0, len(data) - min(length, len(data)), 3_999_999, 8_000_000):
+            file.seek(place)
+            assert file.read(1_500_000) == data[place : place + 1_500_000]
+
+
+def test_a_table_is_read_by_one_request_and_an_empty_object_is_damaged(
+    bucket: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, table = files.join(bucket, "a.parquet"), pa.table({"key": ["a", "b"]})
+    files.write_table(path, table, "made")
+    asked: list[str] = []
+    monkeypatch.setattr(s3, "read_range", lambda path, *_: asked.append(path))  # what any further request would be
+    assert files.read_table(path).equals(table) and files.metadata(path)["rows"] == "2" and asked == []
+    put(path, b"")
+    with pytest.raises(Damaged, match=r"a\.parquet: not a whole Parquet file"):
+        files.metadata(path)
+    monkeypatch.undo()
+    for name, value in {**KEYS, s3.ENDPOINT: server}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(OSError, match="shorter"):
+        s3.read_range(path, 10, 5)
+    assert files.made_from(path) == "" == files.made_from(files.join(bucket, "none.parquet"))
 
 
 def test_a_large_file_goes_up_in_parts(bucket: str) -> None:
@@ -184,26 +194,6 @@ def test_a_cut_upload_leaves_nothing_and_is_one_error(
     assert not files.exists(path) and files.tree(bucket) == []
     put(path, bytes(size))
     assert files.size(path) == size
-
-
-def tuwen(*words: str) -> int:
-    return cli.run(arguments.split(list(words)))
-
-
-VERBS = (
-    ("pair",),
-    ("measure",),
-    ("cluster",),
-    ("judge", "--recipe", "demo"),
-    ("pack", "--recipe", "demo", "--version", "1.0.0"),
-    ("release", "--recipe", "demo", "--version", "1.0.0"),
-)
-
-
-def build(root: str) -> str:
-    for verb, *options in VERBS:
-        assert tuwen(verb, root, *options) == 0, verb
-    return files.join(root, "releases", "demo-1.0.0")
 
 
 def test_a_release_is_the_same_bytes_as_on_a_disk(

@@ -24,7 +24,7 @@ from engines.flink import rest
 from schemas.errors import BadInput, TuwenError, WorkFailed
 
 POM = Path(__file__).with_name("pom.xml")
-PATIENCE = 120.0  # seconds to come up in: a busy machine took 19
+PATIENCE = 300.0  # seconds to come up in: an idle machine takes 9, one with a load of 14 took 70
 TASK_MANAGERS = 2
 SLOTS = 2  # of each: four tasks at a time
 
@@ -53,11 +53,12 @@ class Ports:
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster: its folder, its ports, and the folder of its jars, which several clusters may share."""
+    """One cluster: its folder, its ports, the folder of its jars, which several may share, and settings that win."""
 
     home: Path
     ports: Ports
     jars: Path
+    settings: str = ""
 
     def up(self) -> None:
         """Start what does not run yet, and wait until it takes jobs."""
@@ -115,7 +116,7 @@ class Cluster:
             (self.home / name).mkdir(parents=True, exist_ok=True)
         fetch_jars(self.jars)
         text = configuration.format(home=self.home, rest=self.ports.rest, rpc=self.ports.rpc, slots=SLOTS)
-        (self.home / "conf" / "flink-conf.yaml").write_text(text)
+        (self.home / "conf" / "flink-conf.yaml").write_text(text + self.settings)
 
     def _task_manager(self) -> list[str]:
         """The command of a TaskManager: Flink computes its memory, as its own shell scripts let it do."""
@@ -243,7 +244,10 @@ rest.address: localhost
 rest.bind-address: localhost
 rest.port: {rest}
 taskmanager.numberOfTaskSlots: {slots}
-taskmanager.memory.process.size: 1600m
+taskmanager.memory.process.size: 2144m
+# What waits for a worker that is slower than Flink lies outside of the heap: a hundred messages of 1 MB for each slot,
+# and as much on its way back. Without room for it a job of some million rows fails, "call is closed".
+taskmanager.memory.task.off-heap.size: 512m
 # Beam needs heap, not memory that Flink manages; and at four tasks the default network memory has too few buffers.
 taskmanager.memory.managed.fraction: 0.2
 taskmanager.memory.network.min: 192m

@@ -22,6 +22,26 @@ def jobs(page: str) -> dict[str, str]:
     return {job["jid"]: job["state"] for job in _asked(f"{page}/jobs/overview")["jobs"]}
 
 
+def names(page: str) -> dict[str, str]:
+    """The name of each job by its id. Raises OSError where nobody answers."""
+    return {job["jid"]: job["name"] for job in _asked(f"{page}/jobs/overview")["jobs"]}
+
+
+def shuffled(page: str, job: str) -> int:
+    """The bytes that the tasks of a finished job took from others over a shuffle, as Flink counted them.
+
+    What goes on from one task to the next on the same machine (Forward) is left out; where a task takes from both, all
+    that it took counts. Raises OSError where nobody answers.
+    """
+    told = _asked(f"{page}/jobs/{job}")
+    from_others = {
+        node["id"]
+        for node in told["plan"]["nodes"]
+        if any(one["ship_strategy"] != "Forward" for one in node.get("inputs", ()))
+    }
+    return sum(one["metrics"]["read-bytes"] for one in told["vertices"] if one["id"] in from_others)
+
+
 def cancel(page: str, name: str) -> bool:
     """End the jobs of this name that run; whether there was one. Raises OSError where nobody answers.
 
