@@ -130,8 +130,9 @@ def measure(
     asked = check(family or [], model or [], topics)
     models = chosen(model or [], device, precision)
     classes = load(topics) if topics else packaged()
-    verb(Corpus(corpus), family or [], engine=_engine(engine, workers), models=models, topics=classes)
-    if "match" in asked:
+    running = _engine(engine, workers)
+    verb(Corpus(corpus), family or [], engine=running, models=models, topics=classes)
+    if "match" in asked and not running.dry:
         control.show(Corpus(corpus), models)
 
 
@@ -171,7 +172,8 @@ def judge(
         return
     running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
     _say("judge", verb(Corpus(corpus), loaded, engine=running))
-    finish.say_short(Corpus(corpus), loaded)
+    if not running.dry:
+        finish.say_short(Corpus(corpus), loaded)
 
 
 @app.command(epilog="Example: tuwen pack corpus --recipe wukong --version 1.0.0 --image-size 256")
@@ -273,7 +275,10 @@ def verify(
     from pipelines.verify import verify as verb
     from schemas.errors import Damaged
 
-    damage = verb(path, engine=_engine(engine, workers))
+    running = _engine(engine, workers)
+    damage = verb(path, engine=running)
+    if running.dry:
+        return
     for line in damage:
         print(printable(line))  # it may name members of a stranger's tar
     if damage:

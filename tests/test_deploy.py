@@ -1,4 +1,4 @@
-"""The manifest for Kubernetes: what it names exists, and it says what engines/flink does, whose settings have been run."""
+"""The manifest for Kubernetes: what it names exists, and it says what engines/flink does, which has been run."""
 
 from __future__ import annotations
 
