@@ -72,6 +72,10 @@ check: install ## ruff, mypy --strict, the layers, the names, and the generated 
 	$(BIN)/hadolint Dockerfile Dockerfile.gpu
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_document.py
 
+.PHONY: test-image
+test-image: install ## the steps of the Dockerfile in an empty environment, and a worker of it (600 MB of downloads)
+	TUWEN_IMAGE=1 $(BIN)/python -m pytest tests/test_container.py
+
 .PHONY: image
 image: ## the container of driver and worker, tuwen:0.1.0 (needs Docker)
 	docker build -t tuwen:0.1.0 .
