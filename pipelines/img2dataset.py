@@ -75,6 +75,8 @@ _FORMATS = {
     "tfrecord": "the nearest is --output_format=webdataset, which every framework reads",
     "dummy": "to fetch without writing samples, give --out CORPUS instead of --output_folder",
 }
+_KEPT = tuple(name for name in FIT if name != "disable_all_reencoding")
+"""What has nothing to do where every picture stays as it came: no picture is even decoded."""
 _MODES = {
     "overwrite": "nothing that was fetched is removed by a flag: remove the folder yourself, or give another",
     "extend": "rows that are added at the end of a list are taken in by the same command; give another list a folder"
@@ -163,6 +165,17 @@ def _check_differences(given: dict[str, Any]) -> None:
         raise BadInput(
             "--disallowed_header_directives: it can only add to the opt-outs that are honoured, and cannot empty them;"
             " leave it out (docs/crawling.md tells which those are)"
+        )
+    useless = [name for name in _KEPT if given.get(name) not in (None, False)]
+    if useless and given.get("disable_all_reencoding"):
+        raise BadInput(
+            f"--{useless[0]} with --disable_all_reencoding: pictures stay as they came and are not looked at; leave out"
+            " one of the two"
+        )
+    if given.get("encode_format") == "png" and given.get("encode_quality") is None:
+        raise BadInput(
+            "--encode_format png: give --encode_quality too, from 0 to 9: of a png it is the compression, and the"
+            " default is a JPEG's"
         )
     if given.get("bbox_col") and given.get("disable_all_reencoding"):
         raise BadInput("--bbox_col: nothing can be blurred with --disable_all_reencoding; leave out one of the two")

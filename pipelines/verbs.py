@@ -154,6 +154,7 @@ def cluster(
     epilog="Example: tuwen judge corpus --recipe wukong, or: tuwen judge corpus --recipe my.toml --sql | duckdb"
 )
 def judge(
+    line: typer.Context,
     corpus: CorpusFolder,
     recipe: Recipe,
     model: ScoreOf = "",
@@ -167,7 +168,9 @@ def judge(
     from pipelines.judge import judge as verb
     from schemas import recipe as recipes
 
+    together.check(written(line))
     if sql:
+        _no_beam("judge --sql")
         print(recipes.sql(scores.load(corpus, recipe, model, look=False), corpus), end="")
         return
     running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
@@ -178,6 +181,7 @@ def judge(
 
 @app.command(epilog="Example: tuwen pack corpus --recipe wukong --version 1.0.0 --image-size 256")
 def pack(
+    line: typer.Context,
     corpus: CorpusFolder,
     recipe: Recipe,
     version: Version,
@@ -193,6 +197,7 @@ def pack(
     from pipelines.pack import Packing
     from pipelines.pack import pack as verb
 
+    together.check(written(line))
     packing = Packing(image_size=image_size, resize_mode=resize_mode)
     running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
     counts = verb(Corpus(corpus), loaded, version, engine=running, packing=packing)
@@ -259,8 +264,8 @@ def run(
     pair(corpus, workers, engine)
     measure(corpus, None, model, device, precision, topics, workers=workers, engine=engine)
     cluster(corpus, workers=workers, engine=engine)
-    judge(corpus, recipe, score, workers=workers, engine=engine)
-    pack(corpus, recipe, version, image_size, resize_mode, score, workers=workers, engine=engine)
+    judge(line, corpus, recipe, score, workers=workers, engine=engine)
+    pack(line, corpus, recipe, version, image_size, resize_mode, score, workers=workers, engine=engine)
     release(corpus, recipe, version, date, score, workers=workers, engine=engine)
 
 

@@ -231,6 +231,10 @@ def test_directives_are_added() -> None:
         ("--disallowed_header_directives '[]'", "can only add"),
         ("--disallowed_header_directives=None", "can only add"),
         ("--bbox_col=faces --disable_all_reencoding", "blurred"),
+        ("--disable_all_reencoding --min_image_size=200", "--min_image_size with --disable_all_reencoding"),
+        ("--disable_all_reencoding=True --skip_reencode", "leave out one of the two"),
+        ("--max_aspect_ratio=0.3", "1 or more"),
+        ("--encode_format png --skip_reencode", "give --encode_quality too"),
         ("--save_additional_columns '[key,width]'", "key, width"),
         ("--compute_hash crc32", "md5, sha256, sha512"),
         ("--verify_hash '[md5,md5]'", "--compute_hash names"),
@@ -253,6 +257,14 @@ def test_directives_are_added() -> None:
 def test_what_is_not_done_names_the_way_out(line: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         img2dataset.read(["--url_list", "a.csv", *shlex.split(line)], OURS)
+
+
+def test_what_is_switched_off_contradicts_nothing() -> None:
+    line = "--url_list a --disable_all_reencoding=False --image_size 9 --encode_format png --encode_quality 6"
+    assert img2dataset.read(shlex.split(line), OURS).samples
+    off = "--url_list a --disable_all_reencoding --skip_reencode=False --image_size=None"
+    samples = img2dataset.read(shlex.split(off), OURS).samples
+    assert samples and samples.fit.disable_all_reencoding
 
 
 def test_a_list_is_needed() -> None:
