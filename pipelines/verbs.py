@@ -11,6 +11,7 @@ import typer
 from pipelines import together
 from pipelines.crawl_options import CrawlOptions
 from pipelines.given import given
+from pipelines.list_flags import KNOWN
 from pipelines.signature import takes, written
 from schemas.errors import BadInput
 
@@ -60,7 +61,8 @@ def _engine(name: str, workers: int) -> Any:
 @app.command(
     epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000;"
     " while it runs: tuwen crawl --status corpus;"
-    " with img2dataset's flags: tuwen crawl --url-list x.parquet --output-folder out --image-size 256"
+    " with img2dataset's flags: tuwen crawl --url-list x.parquet --output-folder out --image-size 256."
+    f" Those are, with _ or -, as docs/url-lists.md says: {', '.join(f'--{name}' for name in KNOWN)}"
 )
 @takes(CrawlOptions)
 def crawl(

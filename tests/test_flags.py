@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers.consent import x_robots
 from crawlers.settings import Settings
-from pipelines import img2dataset
+from pipelines import img2dataset, verbs
 from pipelines.fit import Fit
 from pipelines.flags import NUMBER, SWITCH, TEXT, WHOLE, WORDS, literal, parse
 from pipelines.row_shard import RowShards
@@ -276,6 +277,13 @@ def test_settings_take_the_changes() -> None:
     """The names are those of the crawl's settings, or `replace` would fail."""
     changes = img2dataset.read(["--url_list=a", "--timeout=9", "--retries=0", "--thread_count=8"], OURS).changes
     assert Settings(**changes).attempts == 1
+
+
+def test_every_flag_stands_in_the_help() -> None:
+    crawl = typer.main.get_command(verbs.app).commands["crawl"]  # type: ignore[attr-defined]
+    said = crawl.get_help(typer.Context(crawl))
+    assert [name for name in img2dataset.KNOWN if f"--{name}" not in said.replace(",", " ").split()] == []
+    assert "docs/url-lists.md" in said
 
 
 def test_every_flag_stands_in_the_documentation() -> None:
