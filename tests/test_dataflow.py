@@ -55,7 +55,7 @@ JOB = re.compile(
 
 
 def test_all_verbs_that_can_be_shown_are_shown() -> None:
-    assert tuple(VERBS) == arguments.BEAM_VERBS
+    assert set(arguments.BEAM_VERBS) - {"crawl"} == set(VERBS)  # a crawl has seeds, and makes what these read
 
 
 def test_every_verb_builds_for_dataflow(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
