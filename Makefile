@@ -59,7 +59,7 @@ flink-status: install ## what runs of it, and where
 
 .PHONY: test-flink
 test-flink: install ## the verbs on a real Flink on loopback (needs Java 17 and Maven)
-	TUWEN_FLINK=1 $(BIN)/python -m pytest tests/test_flink.py
+	TUWEN_FLINK=1 $(BIN)/python -m pytest tests/test_flink.py tests/test_flink_pool.py
 
 .PHONY: test-s3
 test-s3: $(BIN)/versitygw-$(VERSITYGW) ## corpora and releases in S3, against a real server that this builds (needs Go)

@@ -117,7 +117,7 @@ def _costs(assumed: Assumed, figures: Figures, prices: dict[str, float]) -> Iter
         yield f"On machines with an L4, match takes {number(hours)} hours, and {number(dollars)} instead.\n"
     else:
         yield "We have no figure of a GPU: with yours, `--gpu-pictures` tells what match costs on g2-standard-8.\n"
-    yield f"Storage is another {number(stored)} a month, and the crawl runs on machines of your own.\n"
+    yield f"Storage is another {number(stored)} a month. The crawl's machines are not in it.\n"
     yield from table(
         ("price", "US dollars", "flag", "read in"),
         [
