@@ -16,8 +16,9 @@ COPY recipes recipes
 RUN pip wheel --no-cache-dir -c constraints.txt -w /wheels .
 
 FROM python:3.11.14-slim-bookworm
-# Python writes no bytecode into a layer, and says at once what it says.
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# Python writes no bytecode into a layer, and says at once what it says. Beam's starter takes the Python that is there:
+# else it makes an environment of its own for each worker, where a user without rights may not write.
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-index /wheels/*.whl \
     && useradd --create-home --uid 1000 tuwen

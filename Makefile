@@ -60,7 +60,7 @@ flink-status: install ## what runs of it, and where
 .PHONY: test-flink
 test-flink: install ## the verbs on a real Flink on loopback (needs Java 17 and Maven)
 	@for one in java mvn; do command -v $$one >/dev/null || { echo "test-flink runs a real Flink: $$one is not on the PATH; install Java 17 and Maven" >&2; exit 1; }; done
-	TUWEN_FLINK=1 $(BIN)/python -m pytest tests/test_flink.py
+	TUWEN_FLINK=1 $(BIN)/python -m pytest tests/test_flink.py tests/test_flink_pool.py
 
 .PHONY: test-s3
 test-s3: $(BIN)/versitygw-$(VERSITYGW) ## corpora and releases in S3, against a real server that this builds (needs Go)
@@ -72,6 +72,10 @@ check: install ## ruff, mypy --strict, the layers, the names, and the generated 
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile Dockerfile.gpu
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_document.py
+
+.PHONY: test-image
+test-image: install ## the steps of the Dockerfile in an empty environment, and a worker of it (600 MB of downloads)
+	TUWEN_IMAGE=1 $(BIN)/python -m pytest tests/test_container.py
 
 .PHONY: image
 image: ## the container of driver and worker, tuwen:0.1.0 (needs Docker)

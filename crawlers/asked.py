@@ -72,7 +72,7 @@ class Rules(Answer):
         if self.ruling is Ruling.CLOSED:
             own = (Outcome.BLOCKED_ADDRESS, Outcome.DNS)  # these say more than that the rules could not be read
             return self.outcome if self.outcome in own else Outcome.ROBOTS_UNREACHABLE
-        if not self._allows(url, settings.agent) or self.too_slow(settings):
+        if not self.robots.allows(url, settings.agent) or self.too_slow(settings):
             return Outcome.ROBOTS
         return None
 
@@ -87,25 +87,7 @@ class Rules(Answer):
 
     def delay(self, agent: str) -> float | None:
         """The crawl-delay that is asked of us."""
-        if agent not in self._delays:
-            self._delays[agent] = self.robots.delay(agent)
-        return self._delays[agent]
-
-    def _allows(self, url: str, agent: str) -> bool:
-        """What the rules say of a URL, which is asked before it is fetched and again for its evidence."""
-        key = url, agent
-        if key not in self._last:
-            self._last.clear()
-            self._last[key] = self.robots.allows(url, agent)
-        return self._last[key]
-
-    @cached_property
-    def _delays(self) -> dict[str, float | None]:
-        return {}
-
-    @cached_property
-    def _last(self) -> dict[tuple[str, str], bool]:
-        return {}
+        return self.robots.delay(agent)
 
     def sitemaps(self) -> list[str]:
         """The sitemaps that it names, as written."""
@@ -115,7 +97,7 @@ class Rules(Answer):
         """For the log: what it says of a URL, too, whether or not that counts."""
         closed = self.ruling is Ruling.CLOSED
         slow = not closed and self.too_slow(settings)
-        allowed = not closed and not slow and self._allows(url, settings.agent)
+        allowed = not closed and not slow and self.robots.allows(url, settings.agent)
         said = self.evidence() | {"says": "yes" if allowed else "no"}
         return said | ({"note": f"crawl-delay {self.delay(settings.agent):g}"} if slow else {})
 

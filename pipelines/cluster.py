@@ -73,6 +73,8 @@ def cluster(corpus: Corpus, *, engine: Engine, against: tuple[str, ...] = ()) ->
     while outputs.missing():
         with outputs.progress("cluster"):
             _run(Cluster(corpus, theirs, made_from, rounds), engine)
+        if engine.dry:
+            return
         rounds *= 2  # nothing was written if some component had not settled
     outputs.sweep([corpus.path("signals", "corpus")])
 

@@ -49,6 +49,11 @@ class Engine:
     workers: int = 1
     beam_args: tuple[str, ...] = ()
 
+    @property
+    def dry(self) -> bool:
+        """Whether its jobs are told of and not run: then a verb leaves everything as it is."""
+        return bool(check(self).view_as(TestOptions).dry_run)
+
 
 def run(
     build: Callable[[beam.Pipeline], None],

@@ -39,6 +39,8 @@ def finish(corpus: Corpus, recipe: Recipe, version: str, date: str | None, engin
         date=date,
         report=lambda made: report(corpus, recipe, counted.packed(made.counts)),
     )
+    if engine.dry:
+        return
     folder = corpus.release(recipe.name, version)
     _table(f"{recipe.name} {version}", counted.packed(made.counts).rows())
     if not made.counts.packed:

@@ -63,6 +63,10 @@ class Fit:
                 raise BadInput(f"--{name} {getattr(self, name)}: use one of {', '.join(allowed)}")
         if self.image_size < 1:
             raise BadInput(f"--image_size {self.image_size}: use 1 or more")
+        if not self.max_aspect_ratio >= 1:
+            raise BadInput(
+                f"--max_aspect_ratio {self.max_aspect_ratio:g}: it is the longer side over the shorter; use 1 or more"
+            )
         lowest, highest = (0, 9) if self.encode_format == "png" else (1, 100)
         if not lowest <= self.encode_quality <= highest:
             raise BadInput(

@@ -13,58 +13,9 @@ from crawlers.settings import Settings
 from pipelines import flags
 from pipelines.files import is_remote, join
 from pipelines.fit import Fit
-from pipelines.flags import NUMBER, SWITCH, TEXT, WHOLE, WORDS
+from pipelines.list_flags import FIT, KNOWN, SAMPLES
 from pipelines.row_shard import HASHES, OUTCOME, RowShards
 from schemas.errors import BadInput
-
-FIT = {
-    "image_size": WHOLE,
-    "resize_mode": TEXT,
-    "resize_only_if_bigger": SWITCH,
-    "upscale_interpolation": TEXT,
-    "downscale_interpolation": TEXT,
-    "encode_quality": WHOLE,
-    "encode_format": TEXT,
-    "skip_reencode": SWITCH,
-    "disable_all_reencoding": SWITCH,
-    "min_image_size": WHOLE,
-    "max_image_area": NUMBER,
-    "max_aspect_ratio": NUMBER,
-}
-SAMPLES = {
-    "output_format": TEXT,
-    "bbox_col": TEXT,
-    "number_sample_per_shard": WHOLE,
-    "save_additional_columns": WORDS,
-    "oom_shard_count": WHOLE,
-    "compute_hash": TEXT,
-    "verify_hash": WORDS,
-    **FIT,
-}
-"""The flags that say what is written; without an output folder nothing is, and they would be lost."""
-KNOWN = {
-    "url_list": TEXT,
-    "output_folder": TEXT,
-    "input_format": TEXT,
-    "url_col": TEXT,
-    "caption_col": TEXT,
-    "processes_count": WHOLE,
-    "workers": WHOLE,
-    "engine": TEXT,
-    "thread_count": WHOLE,
-    "timeout": NUMBER,
-    "retries": WHOLE,
-    "extract_exif": SWITCH,
-    "enable_wandb": SWITCH,
-    "wandb_project": TEXT,
-    "distributor": TEXT,
-    "subjob_size": WHOLE,
-    "incremental_mode": TEXT,
-    "max_shard_retry": WHOLE,
-    "user_agent_token": TEXT,
-    "disallowed_header_directives": WORDS,
-    **SAMPLES,
-}
 
 CORPUS = "_tuwen"  # in the output folder: img2dataset's readers look at its numbered files only
 RESERVED = frozenset(("url", "caption", "exif", *HASHES, *(one.name for one in OUTCOME)))
@@ -75,6 +26,8 @@ _FORMATS = {
     "tfrecord": "the nearest is --output_format=webdataset, which every framework reads",
     "dummy": "to fetch without writing samples, give --out CORPUS instead of --output_folder",
 }
+_KEPT = tuple(name for name in FIT if name != "disable_all_reencoding")
+"""What has nothing to do where every picture stays as it came: no picture is even decoded."""
 _MODES = {
     "overwrite": "nothing that was fetched is removed by a flag: remove the folder yourself, or give another",
     "extend": "rows that are added at the end of a list are taken in by the same command; give another list a folder"
@@ -163,6 +116,17 @@ def _check_differences(given: dict[str, Any]) -> None:
         raise BadInput(
             "--disallowed_header_directives: it can only add to the opt-outs that are honoured, and cannot empty them;"
             " leave it out (docs/crawling.md tells which those are)"
+        )
+    useless = [name for name in _KEPT if given.get(name) not in (None, False)]
+    if useless and given.get("disable_all_reencoding"):
+        raise BadInput(
+            f"--{useless[0]} with --disable_all_reencoding: pictures stay as they came and are not looked at; leave out"
+            " one of the two"
+        )
+    if given.get("encode_format") == "png" and given.get("encode_quality") is None:
+        raise BadInput(
+            "--encode_format png: give --encode_quality too, from 0 to 9: of a png it is the compression, and the"
+            " default is a JPEG's"
         )
     if given.get("bbox_col") and given.get("disable_all_reencoding"):
         raise BadInput("--bbox_col: nothing can be blurred with --disable_all_reencoding; leave out one of the two")

@@ -47,6 +47,8 @@ def judge(corpus: Corpus, recipe: Recipe, *, engine: Engine) -> dict[str, int]:
     if outputs.missing():
         with outputs.progress("judge"):
             run(lambda pipeline: pipeline | Judge(corpus, recipe, made_from), job="judge", engine=engine)
+    if engine.dry:
+        return {}
     outputs.sweep([corpus.path("ledger", recipe.name)])
     return tally(corpus, recipe, "verdict")
 

@@ -121,7 +121,17 @@ def _listed(part: Path, kind: str, shards: RowShards) -> tuple[list[Wanted], pa.
     wanted = [url, *(one for one, _ in text), *extra]
     types = column_types(part, [url, *extra], kind)[1:] if extra else []
     fields = [(one.name, kind_) for one, kind_ in zip(extra, types, strict=True)]
+    _check_boxes(part, dict(fields).get(shards.bbox_col or ""), shards)
     return wanted, pa.schema([*fields, *((name, pa.string()) for _, name in text), ("url", pa.string())])
+
+
+def _check_boxes(part: Path, kind: pa.DataType | None, shards: RowShards) -> None:
+    """Raise BadInput for a column of boxes of which no value could be one."""
+    if kind is not None and pa.types.is_primitive(kind):
+        raise BadInput(
+            f"--bbox_col {shards.bbox_col}: a column of {kind} in {part}; a picture's boxes are a list of"
+            " [left, top, right, bottom], which json, jsonl and parquet can hold"
+        )
 
 
 def _columns(rows: list[tuple[Any, ...]], wanted: list[Wanted], schema: pa.Schema) -> list[pa.Array]:

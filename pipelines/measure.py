@@ -76,7 +76,8 @@ def _measure(
         share_cores(engine.workers)
         plan = Plan(described(models))
     if feeders is None:
-        feeders = engine.workers if plan.models and engine.name == "local" and any(map(on_gpu, models)) else 0
+        here = engine.name == "local" and not engine.dry
+        feeders = engine.workers if plan.models and here and any(map(on_gpu, models)) else 0
     wanted = {
         corpus.signals(name, shard): plan.made_from(corpus, shard) if name == MATCH else made_from(corpus, shard, name)
         for shard in shards
@@ -89,7 +90,8 @@ def _measure(
     if todo:
         with outputs.progress("measure"):
             _run(corpus, todo, plan, tuple(models), feeders, engine)
-    outputs.sweep(corpus.path("signals", name) for name in chosen)
+    if not engine.dry:
+        outputs.sweep(corpus.path("signals", name) for name in chosen)
 
 
 def _run(

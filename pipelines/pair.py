@@ -93,6 +93,8 @@ def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
         transform = Pair(found, logs, corpus.root, tuple(warcs), made_from)
         with outputs.progress("pair"):
             run(lambda pipeline: pipeline | transform, job="pair", engine=engine)
+    if engine.dry:
+        return {}
     outputs.sweep([corpus.path("pairs"), corpus.path("pairs", "unfetched")])
     return tally(corpus)
 

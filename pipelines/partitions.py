@@ -44,7 +44,7 @@ def crawl_all(crawl: Crawl, corpus: Path, settings: Settings, number: int, *, ag
         bar.update(sum(counts.values()), counts)
         told.tell(bar)
 
-    with progress("crawl") as bar, repeating(partial(look, bar)):
+    with _terminated_is_interrupted(), progress("crawl") as bar, repeating(partial(look, bar)):
         _one_round(crawl, allowance.shared(), again=again)
         while undelivered(corpus / "crawl") or allowance.left():
             _one_round(crawl, allowance.shared(), again=False)
@@ -84,15 +84,43 @@ def _started(
         ours.close()
 
 
+@contextlib.contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """Let SIGTERM, as `timeout` sends it, end the crawl like a Ctrl-C; outside the main thread none can be caught."""
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # `timeout` sends two, and the second would disturb the ending
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _crawl(crawl: Crawl, settings: Settings, again: bool, said: Connection) -> None:
     """What each process does: crawl, and tell how it went wrong. It stops at a checkpoint when its parent is gone."""
     threading.Thread(target=_stop_with_parent, daemon=True).start()
+    tell(crawl, settings, again=again, said=said)
+
+
+def tell(crawl: Crawl, settings: Settings, *, again: bool, said: Connection) -> None:
+    """Crawl, and tell how it went wrong; a parent that is gone is not told."""
+    fault: TuwenError | str = ""
     try:
         crawl(settings, None, again=again)
     except KeyboardInterrupt:
-        said.send(_STOPPED)
+        fault = _STOPPED
     except TuwenError as error:
-        said.send(error)
+        fault = error
+    if fault:
+        with contextlib.suppress(BrokenPipeError):
+            said.send(fault)
 
 
 def _stop_with_parent() -> None:

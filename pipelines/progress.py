@@ -26,6 +26,7 @@ from rich.progress import (
 from rich.table import Column
 
 PAUSE = 5.0  # seconds between two plain lines: a night's log stays readable, a stall still shows
+LARGEST = 4  # counts on a plain line: the rest is one sum, and a verb tells all when it has ended
 POLL = 0.5  # seconds between two looks at a running job: looks live, and listing a folder costs little
 
 # What a terminal would obey instead of show: C0 and C1 controls, line and paragraph separators, marks that
@@ -52,6 +53,19 @@ def summary(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{printable(str(key)) or 'kept'} {count}" for key, count in named if count)
 
 
+def shortened(counts: Mapping[str, int]) -> dict[str, int]:
+    """The largest of the counts, in the order given, and the sum of the others, where there are many.
+
+    >>> shortened({"ok": 90, "dns": 1, "timeout": 7, "robots": 5, "http_error": 8, "tls": 2})
+    {'ok': 90, 'timeout': 7, 'robots': 5, 'http_error': 8, 'other': 3}
+    """
+    if len([count for count in counts.values() if count]) <= LARGEST + 1:  # one other would be told as well by name
+        return dict(counts)
+    largest = sorted(counts, key=lambda key: counts[key], reverse=True)[:LARGEST]
+    shown = {key: count for key, count in counts.items() if key in largest}
+    return shown | {"other": sum(counts.values()) - sum(shown.values())}
+
+
 class Bar(Protocol):
     """What `progress` gives: a place to say how far the work is, or `say` one line. Any thread may call it."""
 
@@ -71,7 +85,7 @@ class Plain:
 
     def update(self, done: int, counts: Mapping[str, int] | None = None) -> None:
         of = "" if self._total is None else f"/{self._total}"
-        parts = summary(counts or {})
+        parts = summary(shortened(counts or {}))
         with self._lock:
             self._line = f"{self._name}: {done}{of}" + (f" ({parts})" if parts else "")
             if self._clock() - self._written >= PAUSE:

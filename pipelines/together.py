@@ -41,11 +41,15 @@ NEEDS = (
 
 ASKS_ONLY = ("out", "allow_address", "delay", "agent", "contact", "ignore")
 """What decides which answers an explanation gets, and how they are read."""
-ALONE = {
+ALONE: dict[str, tuple[tuple[str, ...], str]] = {
+    "sql": (("corpus", "recipe", "model"), "it prints the recipe as a query, and judges nothing"),
     "status": (("as_json",), "it shows a crawl that is under way or over, and changes nothing"),
     "explain": (ASKS_ONLY, "it asks what a crawl would ask before one URL, and fetches nothing"),
 }
 """Options that make a command do something else, those that may stand beside them, and what that is."""
+
+PLACES = {"first_page": ("search", "{page}"), "page_step": ("search", "{page}")}
+"""Options that say what goes into a place of another's value."""
 
 APART = {("partition", "partitions"): "one part of a crawl, or a process for each part"}
 """Options of which one excludes the other."""
@@ -66,6 +70,12 @@ def check(given: Mapping[str, Any]) -> None:
     for (one, other), what in APART.items():
         if one in given and other in given:
             raise BadInput(f"{option(one)} and {option(other)}: give one of them, {what}")
+    for name, (other, place) in PLACES.items():
+        if name in given and other in given and place not in str(given[other]):
+            raise BadInput(
+                f"{option(name)} without {place} in {option(other)}: it says what stands there; put {place} into the"
+                f" URL, or leave {option(name)} out"
+            )
     for needs in NEEDS:
         if needs.option in given and not given.keys() & set(needs.beside) and given[needs.option] not in needs.alone:
             raise BadInput(_useless(needs, next((name for name in names if name in SOURCES), "")))

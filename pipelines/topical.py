@@ -51,15 +51,17 @@ def tell(corpus: Corpus, by: Teller, *, engine: Engine) -> None:
 
     Raises BadInput, with the command to run, where pictures have no vectors by the model.
     """
-    need_vectors(corpus, by)
+    if not engine.dry:  # which has measured nothing, so there may be none yet
+        need_vectors(corpus, by)
     outputs = Outputs({corpus.signals(TOPIC, shard): made_from(corpus, shard, by) for shard in corpus.shards()})
     missing = set(outputs.missing())
     todo = [shard for shard in corpus.shards() if corpus.signals(TOPIC, shard) in missing]
     if todo:
-        vectors = class_vectors(model_of(by.model), by.topics) if by.model else None
+        vectors = class_vectors(model_of(by.model), by.topics) if by.model and not engine.dry else None
         with outputs.progress("topic"):
             run(lambda pipeline: pipeline | Tell(corpus, todo, by, vectors), job="topic", engine=engine)
-    outputs.sweep([corpus.path("signals", TOPIC)])
+    if not engine.dry:
+        outputs.sweep([corpus.path("signals", TOPIC)])
 
 
 def need_vectors(corpus: Corpus, by: Teller) -> None:

@@ -11,6 +11,7 @@ import typer
 from pipelines import together
 from pipelines.crawl_options import CrawlOptions
 from pipelines.given import given
+from pipelines.list_flags import KNOWN
 from pipelines.signature import takes, written
 from schemas.errors import BadInput
 
@@ -60,7 +61,8 @@ def _engine(name: str, workers: int) -> Any:
 @app.command(
     epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000;"
     " while it runs: tuwen crawl --status corpus;"
-    " with img2dataset's flags: tuwen crawl --url-list x.parquet --output-folder out --image-size 256"
+    " with img2dataset's flags: tuwen crawl --url-list x.parquet --output-folder out --image-size 256."
+    f" Those are, with _ or -, as docs/url-lists.md says: {', '.join(f'--{name}' for name in KNOWN)}"
 )
 @takes(CrawlOptions)
 def crawl(
@@ -130,8 +132,9 @@ def measure(
     asked = check(family or [], model or [], topics)
     models = chosen(model or [], device, precision)
     classes = load(topics) if topics else packaged()
-    verb(Corpus(corpus), family or [], engine=_engine(engine, workers), models=models, topics=classes)
-    if "match" in asked:
+    running = _engine(engine, workers)
+    verb(Corpus(corpus), family or [], engine=running, models=models, topics=classes)
+    if "match" in asked and not running.dry:
         control.show(Corpus(corpus), models)
 
 
@@ -153,6 +156,7 @@ def cluster(
     epilog="Example: tuwen judge corpus --recipe wukong, or: tuwen judge corpus --recipe my.toml --sql | duckdb"
 )
 def judge(
+    line: typer.Context,
     corpus: CorpusFolder,
     recipe: Recipe,
     model: ScoreOf = "",
@@ -166,16 +170,20 @@ def judge(
     from pipelines.judge import judge as verb
     from schemas import recipe as recipes
 
+    together.check(written(line))
     if sql:
+        _no_beam("judge --sql")
         print(recipes.sql(scores.load(corpus, recipe, model, look=False), corpus), end="")
         return
     running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
     _say("judge", verb(Corpus(corpus), loaded, engine=running))
-    finish.say_short(Corpus(corpus), loaded)
+    if not running.dry:
+        finish.say_short(Corpus(corpus), loaded)
 
 
 @app.command(epilog="Example: tuwen pack corpus --recipe wukong --version 1.0.0 --image-size 256")
 def pack(
+    line: typer.Context,
     corpus: CorpusFolder,
     recipe: Recipe,
     version: Version,
@@ -191,6 +199,7 @@ def pack(
     from pipelines.pack import Packing
     from pipelines.pack import pack as verb
 
+    together.check(written(line))
     packing = Packing(image_size=image_size, resize_mode=resize_mode)
     running, loaded = _engine(engine, workers), scores.load(corpus, recipe, model)
     counts = verb(Corpus(corpus), loaded, version, engine=running, packing=packing)
@@ -257,8 +266,8 @@ def run(
     pair(corpus, workers, engine)
     measure(corpus, None, model, device, precision, topics, workers=workers, engine=engine)
     cluster(corpus, workers=workers, engine=engine)
-    judge(corpus, recipe, score, workers=workers, engine=engine)
-    pack(corpus, recipe, version, image_size, resize_mode, score, workers=workers, engine=engine)
+    judge(line, corpus, recipe, score, workers=workers, engine=engine)
+    pack(line, corpus, recipe, version, image_size, resize_mode, score, workers=workers, engine=engine)
     release(corpus, recipe, version, date, score, workers=workers, engine=engine)
 
 
@@ -273,7 +282,10 @@ def verify(
     from pipelines.verify import verify as verb
     from schemas.errors import Damaged
 
-    damage = verb(path, engine=_engine(engine, workers))
+    running = _engine(engine, workers)
+    damage = verb(path, engine=running)
+    if running.dry:
+        return
     for line in damage:
         print(printable(line))  # it may name members of a stranger's tar
     if damage:

@@ -43,8 +43,8 @@ class _SeedsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load(seeds: list[str]) -> list[Site]:
     """The sites that `--seeds` names: each a URL, a TOML file with [[site]] tables, or a file of one URL a line.
 
-    Raises BadInput for a file that cannot be read, an unknown field, a URL that is none of http(s) or has a user's name
-    in it, or two seeds of one site that mark it otherwise.
+    Raises BadInput for a file that cannot be read, an unknown field, a URL that is none of http(s), has a user's name
+    in it or has two [[site]] tables, or two seeds of one site that mark it otherwise.
     """
     sites = [site for seed in seeds for site in _one(seed)]
     if not sites:
@@ -77,12 +77,23 @@ def _one(seed: str) -> list[Site]:
             fields = ", ".join(name for name in Site.__struct_encode_fields__)
             choices = " or ".join(get_args(Scope))
             raise BadInput(f"{seed}: {error}; a [[site]] has: {fields}; its scope is {choices}") from None
-        return [_checked(site, f"{seed}, site {number}") for number, site in enumerate(found, 1)]
+        sites = [_checked(site, f"{seed}, site {number}") for number, site in enumerate(found, 1)]
+        _check_once(seed, sites)
+        return sites
     return [
         _checked(Site(line.strip()), f"{seed}:{number}")
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
+
+
+def _check_once(seed: str, sites: list[Site]) -> None:
+    """Raise BadInput for two tables of one URL, of which the limits of one only could hold."""
+    first: dict[str, int] = {}
+    for number, site in enumerate(sites, 1):
+        other = first.setdefault(site.url, number)
+        if other != number:
+            raise BadInput(f"{seed}, site {number}: {site.url} is site {other} already; make one [[site]] of the two")
 
 
 def _checked(site: Site, place: str) -> Site:

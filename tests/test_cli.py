@@ -130,3 +130,14 @@ def test_lists_of_values_and_beams_own_options() -> None:
     line = split(["crawl", "--seeds", "a", "b", "--out", "c", "--debug", "--", "--runner=X"])
     assert line.ours == ("crawl", "--seeds", "a", "--seeds", "b", "--out", "c")
     assert line.beam == ("--runner=X",) and line.debug
+
+
+@pytest.mark.parametrize("more", [(), ("--output_format=webdataset",)], ids=["corpus", "samples"])
+def test_a_list_of_which_nothing_is_a_url_is_said_to_have_brought_nothing(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    (tmp_path / "a.csv").write_text("url\nno url\nftp://a.example/b.jpg\n")
+    out = ("--output_folder", "o", *more) if more else ("--out", "o")
+    done = tuwen("crawl", "--url-list", "a.csv", *out, cwd=tmp_path)
+    assert done.returncode == 0 and "crawl: image/bad_url 2\n" in done.stdout  # each row has its outcome, as any other
+    assert "crawl: nothing came; " in done.stderr

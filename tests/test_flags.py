@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers.consent import x_robots
 from crawlers.settings import Settings
-from pipelines import img2dataset
+from pipelines import img2dataset, verbs
 from pipelines.fit import Fit
 from pipelines.flags import NUMBER, SWITCH, TEXT, WHOLE, WORDS, literal, parse
 from pipelines.row_shard import RowShards
@@ -231,6 +232,10 @@ def test_directives_are_added() -> None:
         ("--disallowed_header_directives '[]'", "can only add"),
         ("--disallowed_header_directives=None", "can only add"),
         ("--bbox_col=faces --disable_all_reencoding", "blurred"),
+        ("--disable_all_reencoding --min_image_size=200", "--min_image_size with --disable_all_reencoding"),
+        ("--disable_all_reencoding=True --skip_reencode", "leave out one of the two"),
+        ("--max_aspect_ratio=0.3", "1 or more"),
+        ("--encode_format png --skip_reencode", "give --encode_quality too"),
         ("--save_additional_columns '[key,width]'", "key, width"),
         ("--compute_hash crc32", "md5, sha256, sha512"),
         ("--verify_hash '[md5,md5]'", "--compute_hash names"),
@@ -255,6 +260,14 @@ def test_what_is_not_done_names_the_way_out(line: str, said: str) -> None:
         img2dataset.read(["--url_list", "a.csv", *shlex.split(line)], OURS)
 
 
+def test_what_is_switched_off_contradicts_nothing() -> None:
+    line = "--url_list a --disable_all_reencoding=False --image_size 9 --encode_format png --encode_quality 6"
+    assert img2dataset.read(shlex.split(line), OURS).samples
+    off = "--url_list a --disable_all_reencoding --skip_reencode=False --image_size=None"
+    samples = img2dataset.read(shlex.split(off), OURS).samples
+    assert samples and samples.fit.disable_all_reencoding
+
+
 def test_a_list_is_needed() -> None:
     with pytest.raises(BadInput, match="--url_list: missing"):
         img2dataset.read(["--output_folder", "x"], OURS)
@@ -264,6 +277,13 @@ def test_settings_take_the_changes() -> None:
     """The names are those of the crawl's settings, or `replace` would fail."""
     changes = img2dataset.read(["--url_list=a", "--timeout=9", "--retries=0", "--thread_count=8"], OURS).changes
     assert Settings(**changes).attempts == 1
+
+
+def test_every_flag_stands_in_the_help() -> None:
+    crawl = typer.main.get_command(verbs.app).commands["crawl"]  # type: ignore[attr-defined]
+    said = crawl.get_help(typer.Context(crawl))
+    assert [name for name in img2dataset.KNOWN if f"--{name}" not in said.replace(",", " ").split()] == []
+    assert "docs/url-lists.md" in said
 
 
 def test_every_flag_stands_in_the_documentation() -> None:

@@ -64,6 +64,22 @@ def test_one_url_of_a_host_at_a_time(state: State) -> None:
     assert job(frontier, 1e9 + 5).url == "http://one.cn/b"
 
 
+def test_a_parked_host_with_nothing_left_passes_its_place_on(state: State) -> None:
+    """Three hosts at an address that has room for one: the second has nothing more when its place comes."""
+    frontier, now, address = Frontier(state, loopback(address_hosts=1)), 1e9, "192.0.2.1"
+    for number, name in enumerate(("one", "two", "three")):
+        frontier.add(f"http://{name}.cn/a", PAGE, 1)
+        found = job(frontier, now)
+        assert frontier.settle(found, address, now)
+        if name == "two":
+            frontier.done(found, Outcome.OK)
+        frontier.release(found, now, 10.0 + number)
+    first = job(frontier, now + 20)
+    assert first.url == "http://one.cn/a" and frontier.next(now + 20) is None  # the others are parked
+    frontier.release(first, now + 20, 100.0)
+    assert job(frontier, now + 20).url == "http://three.cn/a"
+
+
 def test_a_detour_waits_its_turn_at_the_other_host_and_comes_back(state: State) -> None:
     frontier = Frontier(state, loopback())
     frontier.add("http://two.cn/b", PAGE, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -29,6 +30,7 @@ from pipelines.corpus import Corpus
 from pipelines.crawl_options import CrawlOptions
 from pipelines.engine import Engine
 from pipelines.pair import pair
+from pipelines.partitions import tell
 from schemas.errors import BadInput
 from schemas.seeds import Site
 
@@ -310,6 +312,32 @@ def test_a_wrong_number_of_partitions_leaves_nothing(webs: list[Web], tmp_path: 
     _, errors = parent.communicate(timeout=60)
     assert parent.returncode == 2 and "goes in 1 partition, not 2; leave --partitions away" in errors
     assert status(tmp_path).partitions == 1
+
+
+def test_a_terminated_crawl_ends_like_an_interrupted_one(webs: list[Web], tmp_path: Path) -> None:
+    """As `timeout` does it: the whole group is told, so partitions may end when nobody listens any more."""
+    for web in webs:
+        web.delay = 0.1
+    parent = command(webs, tmp_path, "--partitions", "2")
+    while parent.poll() is None and sum(len(web.asked) for web in webs) < 4:
+        time.sleep(0.01)
+    started = children(parent.pid)
+    os.kill(parent.pid, signal.SIGTERM)
+    os.killpg(parent.pid, signal.SIGTERM)
+    _, errors = parent.communicate(timeout=30)  # the pipe's end: the partitions hold it, too
+    assert "Traceback" not in errors, errors
+    assert parent.returncode == 130 and "tuwen: interrupted; the same command goes on from here" in errors, errors
+    assert started and not any(map(alive, started))
+
+
+def test_a_partition_whose_parent_is_gone_says_nothing() -> None:
+    def stopped(*_: object, **__: object) -> dict[str, int]:
+        raise KeyboardInterrupt
+
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    ours.close()
+    with theirs:
+        tell(stopped, Settings(), again=False, said=theirs)
 
 
 def test_partitions_end_with_their_parent(webs: list[Web], tmp_path: Path) -> None:

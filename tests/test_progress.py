@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.progress import PAUSE, printable, progress, repeating, summary, while_running
+from pipelines.progress import LARGEST, PAUSE, printable, progress, repeating, summary, while_running
 from schemas.outcome import Outcome
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +45,17 @@ def test_a_log_has_a_line_at_most_every_few_seconds_and_the_last_state_once() ->
         "measure: 21/40 (ok 20, timeout 1)",
         "measure: 40/40 (ok 39, timeout 1)",
     ]
+
+
+def test_a_line_stays_short_however_many_ends_there_are() -> None:
+    clock, log = Clock(), io.StringIO()
+    counts = {f"image/{outcome}": number for number, outcome in enumerate(Outcome, 1)}
+    with progress("crawl", stream=log, clock=clock) as bar:
+        bar.update(sum(counts.values()), counts)
+    (line,) = log.getvalue().splitlines()
+    shown = dict(list(counts.items())[-LARGEST:])
+    others = sum(counts.values()) - sum(shown.values())
+    assert line == f"crawl: {sum(counts.values())} ({summary(shown)}, other {others})" and len(line) < 120
 
 
 def test_a_line_that_stood_last_already_is_not_doubled() -> None:

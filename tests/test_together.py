@@ -9,11 +9,13 @@ import pytest
 import typer
 
 from pipelines import arguments, cli, verbs
-from pipelines.together import ALONE, APART, NEEDS, SOURCES, Needs, check, option
+from pipelines.together import ALONE, APART, NEEDS, PLACES, SOURCES, Needs, check, option
 from schemas.errors import BadInput
 
 COMMANDS = typer.main.get_command(verbs.app).commands  # type: ignore[attr-defined]
-CRAWL, RUN = ({parameter.name for parameter in COMMANDS[name].params} for name in ("crawl", "run"))
+CRAWL, EVERY = (
+    {parameter.name for name in names for parameter in COMMANDS[name].params} for names in (("crawl",), COMMANDS)
+)
 
 
 def said(given: dict[str, Any]) -> str:
@@ -29,7 +31,8 @@ def test_the_table_speaks_of_options_that_there_are() -> None:
     named = {name for needs in NEEDS for name in (needs.option, *needs.beside)}
     named |= {name for mode, (beside, _) in ALONE.items() for name in (mode, *beside)}
     named |= {name for pair in APART for name in pair}
-    assert named | set(SOURCES) <= CRAWL | RUN
+    named |= {name for one, (other, _) in PLACES.items() for name in (one, other)}
+    assert named | set(SOURCES) <= EVERY
 
 
 @pytest.mark.parametrize("needs", NEEDS, ids=[needs.option for needs in NEEDS])
@@ -41,7 +44,7 @@ def test_an_option_that_can_do_nothing_is_refused_by_name_and_with_the_way_out(n
         fault = said({needs.option: "x", source: "y", **({"search": "z"} if source == "queries" else {})})
         assert option(needs.option) in fault and any(option(one) in fault for one in (source, *needs.beside))
     for other in needs.beside:
-        also = {name: "x" for more in NEEDS if more.option == other for name in more.beside}
+        also = {name: "a {page}" for more in NEEDS if more.option == other for name in more.beside}
         assert said({needs.option: "x", other: "y", **also}) == ""
     assert all(said({needs.option: value}) == "" for value in needs.alone)
 
@@ -61,6 +64,14 @@ def test_what_excludes_another_is_refused_beside_it(pair: tuple[str, str]) -> No
     fault = said(dict.fromkeys(pair, "x"))
     assert all(option(name) in fault for name in pair) and "give one of them" in fault
     assert all(said({name: "x", "seeds": ["y"]}) == "" for name in pair)
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_what_goes_into_a_place_needs_it(name: str) -> None:
+    other, place = PLACES[name]
+    fault = said({name: 3, other: "http://s.example/?q={query}", "queries": "q"})
+    assert option(name) in fault and option(other) in fault and place in fault
+    assert said({name: 3, other: "http://s.example/?q={query}&p=" + place, "queries": "q"}) == ""
 
 
 def test_what_goes_together_is_let_through() -> None:
@@ -83,6 +94,28 @@ BAD = [
     (("run", *SEEDS[1:], "--recipe", "demo", "--caption-col", "c"), ("--caption-col", "--seeds")),
     ((*SEEDS, "--", "--runner=DirectRunner"), ("--runner=DirectRunner", "without Beam")),
     (("diff", "a", "b", "--", "--runner=DirectRunner"), ("--runner=DirectRunner", "without Beam")),
+    (("pack", "{out}", "--recipe", "demo", "--version", "1.0.0", "--resize-mode", "border"), ("--image-size",)),
+    (("judge", "{out}", "--recipe", "demo", "--sql", "--workers", "2"), ("--sql", "--workers")),
+    (("judge", "{out}", "--recipe", "demo", "--sql", "--engine", "flink"), ("--sql", "--engine")),
+    (("judge", "{out}", "--recipe", "demo", "--sql", "--", "--runner=DirectRunner"), ("--runner", "without Beam")),
+    (
+        ("crawl", "--queries", "{csv}", "--search", "http://a.example/?q={{query}}", "--first-page", "0"),
+        ("--first-page", "--search", "{page}"),
+    ),
+    (("crawl", "--seeds", "{twice}", "--out", "{out}"), ("twice.toml", "site 2", "site 1 already", "one [[site]]")),
+    (("crawl", "--url_list", "{boxes}", "--output_folder", "{out}", "--bbox_col=box"), ("--bbox_col box", "double")),
+    (
+        ("crawl", "--url_list", "{csv}", "--output_folder", "{out}", "--image_size=9", "--disable_all_reencoding"),
+        ("--image_size with --disable_all_reencoding", "leave out one"),
+    ),
+    (
+        ("crawl", "--url_list", "{csv}", "--output_folder", "{out}", "--skip_reencode", "--encode_format=png"),
+        ("--encode_format png", "--encode_quality", "0 to 9"),
+    ),
+    (
+        ("crawl", "--url_list", "{csv}", "--output_folder", "{out}", "--max_aspect_ratio", "0.5"),
+        ("--max_aspect_ratio 0.5", "1 or more"),
+    ),
     # and what cannot be read, or cannot be, shows before a folder is made
     (("crawl", "--seeds", "http://user:word@a.example/", "--out", "{out}"), ("a.example", "user")),
     (("crawl", "--seeds", "{marks}", "--out", "{out}"), ("marked otherwise", "make them alike")),
@@ -107,7 +140,10 @@ def test_bad_input_ends_with_two_and_leaves_nothing(
     csv.write_text("url\nhttp://a.example/1.jpg\n")
     site = '[[site]]\nurl = "http://a.example/{0}"\nstrong = {0}\n'
     marks.write_text(site.format("true") + site.format("false"))
-    line = [word.format(csv=csv, marks=marks, out=out) for word in words]
+    twice, boxes = tmp_path / "twice.toml", tmp_path / "boxes.csv"
+    twice.write_text(site.format("true") * 2)
+    boxes.write_text("url,box\nhttp://a.example/1.jpg,0.5\n")
+    line = [word.format(csv=csv, marks=marks, twice=twice, boxes=boxes, out=out) for word in words]
     assert cli.run(arguments.split(line)) == 2
     (fault,) = capsys.readouterr().err.splitlines()
     assert all(name in fault for name in names), fault

@@ -5,7 +5,6 @@ The environment has the libraries of the one that runs the tests, and nothing of
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import sysconfig
 import venv
@@ -13,16 +12,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from installed import check_worker, run
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"crawlers", "engines", "filters", "schemas", "pipelines", "recipes"}
-
-
-def run(*words: str | Path, cwd: Path) -> str:
-    """What a command prints; fails with what it said when it fails."""
-    done = subprocess.run([str(word) for word in words], cwd=cwd, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +75,7 @@ def test_a_text_is_measured_with_the_word_lists_of_the_wheel(programs: Path, tmp
         "from filters.text import is_boilerplate, simplify; print(is_boilerplate('点击查看大图'), simplify('紅燒肉'))"
     )
     assert run(programs / "python", "-c", code, cwd=tmp_path).split() == ["True", "红烧肉"]
+
+
+def test_its_worker_works(programs: Path, tmp_path: Path) -> None:
+    check_worker(programs, tmp_path)
