@@ -40,7 +40,7 @@ VERBS: dict[str, tuple[str, ...]] = {
 SHUFFLES = {
     "pair": [("pair", 6)],
     "measure": [("measure", 1), ("topic", 1)],
-    "cluster": [("cluster", 18)],
+    "cluster": [("cluster", 19)],
     "judge": [("judge", 12)],
     "pack": [("pack", 1), ("pack", 3)],
     "release": [("release", 5)],
