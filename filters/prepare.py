@@ -14,17 +14,12 @@ from PIL import Image
 
 from filters.models.interface import Pixels, Preprocessing
 from filters.picture import Box, Picture, decode_reduced
+from filters.resample import resample
 
 FINER = 2
 """How much finer than the target a JPEG is decoded at least, by its sides. On the photographs of the demo twice is at
 least 47 dB PSNR from a full decode and 55 in the median, where one step of 256 is 48; as fine as the target alone would
 be 36 dB at worst and save a quarter. docs/performance.md has the table."""
-
-_GAP = 3.0
-"""Where a picture is more than twice this many times the target, it is averaged over whole pixels first: Pillow says
-of 3 that the result is close to fair, and 53 dB is the least that we saw."""
-
-_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
 def prepare(data: bytes, how: Preprocessing, shown: Picture | None = None) -> Pixels | None:
@@ -37,7 +32,7 @@ def prepare(data: bytes, how: Preprocessing, shown: Picture | None = None) -> Pi
     if picture.pixels is None:
         return None
     fit = _fit(picture.width, picture.height, how)
-    resized = picture.pixels.resize(fit.size, _FILTERS[how.interpolation], box=picture.part(fit.box), reducing_gap=_GAP)
+    resized = resample(picture.pixels, fit.size, picture.part(fit.box), how.interpolation)
     if resized.mode != "RGB":
         resized = resized.convert("RGB")
     if fit.size == (how.size, how.size):
