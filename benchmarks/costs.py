@@ -16,7 +16,7 @@ from pipelines.feed import Place
 
 T = TypeVar("T")
 
-ROUNDS = 5
+ROUNDS = 3
 """How often `least` does a thing: what another program on the core adds to one round, it seldom adds to all."""
 
 EQUAL = 99.0
