@@ -19,7 +19,7 @@ from filters.resample import resample
 FINER = 2
 """How much finer than the target a JPEG is decoded at least, by its sides. On the photographs of the demo twice is at
 least 47 dB PSNR from a full decode and 55 in the median, where one step of 256 is 48; as fine as the target alone would
-be 36 dB at worst and save a quarter. docs/performance.md has the table."""
+be 35 dB at worst and save a tenth. docs/performance.md has the table."""
 
 
 def prepare(data: bytes, how: Preprocessing, shown: Picture | None = None, *, finer: float = FINER) -> Pixels | None:
