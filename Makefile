@@ -85,4 +85,5 @@ bench: install ## what the hot paths cost, on the demo's corpus; figures and how
 	@test -d demo/corpus/pairs || { echo "make demo comes first: its corpus is what is measured" >&2; exit 2; }
 	$(BIN)/python -m benchmarks.measure_speed demo/corpus
 	$(BIN)/python -m benchmarks.inside_speed demo/work/package
+	$(BIN)/python -m benchmarks.prepare_speed demo/corpus
 	$(BIN)/python -m benchmarks.match_speed demo/corpus

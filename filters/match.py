@@ -9,35 +9,26 @@ higher than their controls knows nothing of this corpus.
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from filters.batched import Batched
+from filters.controls import partners
 from filters.interface import Sample
-from filters.models.interface import Model, NotFinite, Pixels, Preprocessing, Vectors
+from filters.models.interface import Model, Pixels, Preprocessing, Vectors
 from filters.prepare import prepare
-from schemas.errors import WorkFailed
 from schemas.signals import KEY, match_fields
 
-VERSION = "2"
+VERSION = "3"
 """Raised by hand whenever a score may change though model and picture do not."""
-
-BATCHES = 4
-"""Batches of a model that are collected before it is called: it copies one to its device while it computes another, and
-few enough that a GPU's, of some hundreds of pictures, stay below a gigabyte."""
 
 MAX_TEXT = 4096
 """Characters of a text that a model is given: contexts end at some 50 to 500 tokens of a few characters."""
-
-MAX_STEPS = 1000
-"""Rows that are looked at for a control; it ends what would be the square of a shard with a single page."""
-
-SHIFTS = 15
-"""Shifts that are tried for the controls: one of them clears the pages of any shard but one that is nearly all one."""
 
 Squares = Mapping[Preprocessing, Pixels | None]
 """The square of one picture, or that it does not decode, for each preparation that a model needs."""
@@ -57,7 +48,7 @@ class Match:
     """The columns of one shard while it grows: `add` every pair in order, then take the `table`."""
 
     def __init__(self, models: Sequence[Model]) -> None:
-        self._towers = [_Towers(model) for model in sorted(models, key=lambda model: model.name)]
+        self._towers = [Batched(model) for model in sorted(models, key=lambda model: model.name)]
         self._ways = preparations(models)
         self._rows = _Rows()
 
@@ -95,61 +86,8 @@ class Match:
         return table
 
 
-def partners(
-    pages: npt.NDArray[np.int64],
-    images: npt.NDArray[np.int64],
-    texts: npt.NDArray[np.int64],
-    shown: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.int64]:
-    """For each row another one, whose picture its text is scored against as a control; -1 for none.
-
-    Pages, pictures and texts are numbers that are equal for equal ones; `shown` says which pictures have a vector. The
-    picture stands on another page, and makes no pair with this text in the shard. All rows move by one and the same
-    shift, around the end, so each picture is a control as often as it is shown: what a model says of a picture
-    whatever the words then weighs the same on both sides. A row that the shift leaves on its page, or with a picture
-    of its text, moves on by itself, which few rows do: the shift is the one, of several, that leaves the fewest.
-
-    >>> numbers = np.array([0, 0, 1, 1])
-    >>> partners(numbers, np.array([0, 1, 2, 3]), np.array([0, 1, 2, 0]), np.array([True, True, True, True]))
-    array([2, 3, 0, 1])
-    """
-    able = np.flatnonzero(shown)
-    found = np.full(len(pages), -1, np.int64)
-    pairs = set(zip(texts.tolist(), images.tolist(), strict=True))
-    shift, after = _shift(pages[able]), _next_other(pages[able])
-    for place, row in enumerate(able.tolist()):
-        at = (place + shift) % len(able)
-        for _ in range(min(len(able), MAX_STEPS)):
-            other = int(able[at])
-            if pages[other] == pages[row]:
-                at = int(after[at])
-                if at < 0:  # there is one page alone
-                    break
-            elif (int(texts[row]), int(images[other])) in pairs:
-                at = (at + 1) % len(able)
-            else:
-                found[row] = other
-                break
-    return found
-
-
-def _shift(pages: npt.NDArray[np.int64]) -> int:
-    """The shift, of some spread over the rows, that leaves the fewest rows on their own page; the first of equals."""
-    tried = sorted({max(1, len(pages) * part // (SHIFTS + 1)) for part in range(1, SHIFTS + 1)})
-    return min(tried, key=lambda shift: int((pages == np.roll(pages, -shift)).sum()), default=1)
-
-
-def _next_other(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """For each place the next one, around the end, with another label; -1 where all are the same."""
-    changes = np.flatnonzero(labels != np.roll(labels, -1))
-    if not changes.size:
-        return np.full(len(labels), -1, np.int64)
-    last = changes[np.searchsorted(changes, np.arange(len(labels))) % changes.size]
-    return np.asarray((last + 1) % len(labels), np.int64)
-
-
 def _geometry(how: Preprocessing) -> Preprocessing:
-    return replace(how, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    return msgspec.structs.replace(how, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 
 def _cosine(
@@ -200,75 +138,3 @@ class _Rows:
         new = number == self._counts[kind]
         self._counts[kind] += new
         return number, new
-
-
-_computing = threading.Lock()
-"""A device computes one thing at a time, and models hold buffers: of threads that share them, one may call."""
-
-
-class _Towers:
-    """One model with what waits for it: pictures and texts in batches, and the vectors so far."""
-
-    def __init__(self, model: Model) -> None:
-        size = model.preprocessing.size
-        self.model, self._at_once = model, BATCHES * model.batch
-        self._pixels = np.empty((self._at_once, size, size, 3), np.uint8)
-        self._waiting: list[tuple[int, str]] = []  # the numbers and keys of the pictures in the batch
-        self._texts: list[tuple[int, str, str]] = []  # number, key and text
-        self._none: Vectors = np.full((1, model.width), np.nan, np.float32)
-        self._of_pictures: list[Vectors] = []
-        self._of_texts: list[Vectors] = []
-        self._pictures = self._read = 0
-
-    def picture(self, key: str, square: Pixels | None) -> None:
-        """Take the next picture; None for one that does not decode."""
-        number, self._pictures = self._pictures, self._pictures + 1
-        self._of_pictures.append(self._none)
-        if square is None:
-            return
-        self._pixels[len(self._waiting)] = square
-        self._waiting.append((number, key))
-        if len(self._waiting) == self._at_once:
-            self._see()
-
-    def text(self, key: str, text: str) -> None:
-        """Take the next text; one that says nothing is not read."""
-        number, self._read = self._read, self._read + 1
-        self._of_texts.append(self._none)
-        if not text.strip():
-            return
-        self._texts.append((number, key, text))
-        if len(self._texts) == self._at_once:
-            self._hear()
-
-    def finish(self) -> tuple[Vectors, Vectors]:
-        """The vectors of all pictures and of all texts, in the order in which they came; NaN where there is none."""
-        if self._waiting:
-            self._see()
-        if self._texts:
-            self._hear()
-        return np.concatenate([*self._of_pictures, self._none]), np.concatenate([*self._of_texts, self._none])
-
-    def _see(self) -> None:
-        keys = [key for _, key in self._waiting]
-        vectors = self._finite(lambda: self.model.images(self._pixels[: len(keys)]), keys, "picture")
-        for (number, _), vector in zip(self._waiting, vectors, strict=True):
-            self._of_pictures[number] = vector[None]
-        self._waiting = []
-
-    def _hear(self) -> None:
-        keys, texts = [key for _, key, _ in self._texts], [text for _, _, text in self._texts]
-        vectors = self._finite(lambda: self.model.texts(texts), keys, "text")
-        for (number, _, _), vector in zip(self._texts, vectors, strict=True):
-            self._of_texts[number] = vector[None]
-        self._texts = []
-
-    def _finite(self, run: Callable[[], Vectors], keys: Sequence[str], what: str) -> Vectors:
-        """What a tower gives; its fault, where it gives no number, is told by the pair that it was for."""
-        try:
-            with _computing:
-                return run()
-        except NotFinite as error:
-            said = f"pair {keys[error.rows[0]]}: the model {self.model.name} gives what is no number for its {what}"
-            way = "try --precision fp32 or --device cpu, or look whether its weights are whole"
-            raise WorkFailed(f"{said}; {way}") from error

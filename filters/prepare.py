@@ -14,30 +14,27 @@ from PIL import Image
 
 from filters.models.interface import Pixels, Preprocessing
 from filters.picture import Box, Picture, decode_reduced
+from filters.resample import resample
 
 FINER = 2
 """How much finer than the target a JPEG is decoded at least, by its sides. On the photographs of the demo twice is at
 least 47 dB PSNR from a full decode and 55 in the median, where one step of 256 is 48; as fine as the target alone would
-be 36 dB at worst and save a quarter. docs/performance.md has the table."""
-
-_GAP = 3.0
-"""Where a picture is more than twice this many times the target, it is averaged over whole pixels first: Pillow says
-of 3 that the result is close to fair, and 53 dB is the least that we saw."""
-
-_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+be 35 dB at worst and save a tenth. docs/performance.md has the table."""
 
 
-def prepare(data: bytes, how: Preprocessing, shown: Picture | None = None) -> Pixels | None:
+def prepare(data: bytes, how: Preprocessing, shown: Picture | None = None, *, finer: float = FINER) -> Pixels | None:
     """The square of a picture, uint8 [size, size, 3], RGB; None for bytes that do not decode whole.
 
-    `shown` is the picture decoded already, if it is: all but a JPEG need not be decoded again. Never raises for what
-    the bytes hold.
+    `shown` is the picture decoded already, if it is: all but a JPEG need not be decoded again. `finer` is as FINER,
+    for whoever measures what another would be. Never raises for what the bytes hold.
     """
-    picture = shown if shown and shown.format != "jpeg" else decode_reduced(data, lambda *size: _reduction(size, how))
+    picture = shown
+    if picture is None or picture.format == "jpeg":
+        picture = decode_reduced(data, lambda *size: _reduction(size, how, finer))
     if picture.pixels is None:
         return None
     fit = _fit(picture.width, picture.height, how)
-    resized = picture.pixels.resize(fit.size, _FILTERS[how.interpolation], box=picture.part(fit.box), reducing_gap=_GAP)
+    resized = resample(picture.pixels, fit.size, picture.part(fit.box), how.interpolation)
     if resized.mode != "RGB":
         resized = resized.convert("RGB")
     if fit.size == (how.size, how.size):
@@ -71,9 +68,9 @@ def _fit(width: int, height: int, how: Preprocessing) -> _Fit:
     return _Fit((left * across, top * down, (left + how.size) * across, (top + how.size) * down), (how.size, how.size))
 
 
-def _reduction(size: tuple[int, ...], how: Preprocessing) -> int:
-    """By what a JPEG may be reduced while it stays `FINER` times as fine as its target."""
+def _reduction(size: tuple[int, ...], how: Preprocessing, finer: float) -> int:
+    """By what a JPEG may be reduced while it stays so many times as fine as its target."""
     fit = _fit(size[0], size[1], how)
     left, top, right, bottom = fit.box
-    ratio = min((right - left) / fit.size[0], (bottom - top) / fit.size[1]) / FINER
+    ratio = min((right - left) / fit.size[0], (bottom - top) / fit.size[1]) / finer
     return next((by for by in (8, 4, 2) if ratio >= by), 1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import pyarrow as pa
 
 from filters.match import VERSION
+from filters.resample import makers
 from pipelines import files
 from pipelines.corpus import Corpus
 from schemas import models
@@ -65,8 +65,8 @@ def same(one: Measured, other: Measured) -> bool:
 
 
 def _version() -> str:
-    """What scores depend on beside their model: our code, and the decoder of the pictures."""
-    return f"{VERSION}, pillow {version('pillow')}"
+    """What scores depend on beside their model: our code, and what makes pixels of pictures."""
+    return f"{VERSION}, {makers()}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+import msgspec
 
 from filters import models
 from filters.models.interface import Model
@@ -89,7 +91,7 @@ def measured(one: Chosen) -> Measured:
         ref=one.ref,
         digest=model.digest,
         width=model.width,
-        preprocessing={name: str(value) for name, value in asdict(model.preprocessing).items()},
+        preprocessing={name: str(value) for name, value in msgspec.structs.asdict(model.preprocessing).items()},
         template=model.template,
         demo=model.demo,
         warning=model.warning,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from pipelines.corpus import Corpus
 from pipelines.matched import models_of
+from pipelines.models import MINI
 from schemas import recipe as recipes
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, with_model
@@ -58,8 +59,7 @@ def ahead(recipe: Recipe, names: Iterable[str], root: str) -> str:
     for name in recipe.models():
         if name not in known:
             what = f"recipe {recipe.name}: {score_column(name)} needs a model that would not be measured"
-            way = "mini" if name == "mini" else f"REF, with the REF that is named {name}"
-            raise BadInput(f"{what}; add --model {way}")
+            raise BadInput(f"{what}; add --model {_ref(name)}")
     return chosen(recipe, known, root) if recipe.any_score else ""
 
 
@@ -87,10 +87,16 @@ def chosen(recipe: Recipe, there: Iterable[str], root: str, model: str = "") -> 
     return name
 
 
-def _measure(root: str, name: str = "REF") -> str:
-    if name in ("REF", "mini"):
-        return f"tuwen measure {root} --model {name}"
-    return f"tuwen measure {root} --model REF, with the REF that is named {name}"
+def _measure(root: str, name: str = "") -> str:
+    """The command that measures with the model of this name; with any without."""
+    return f"tuwen measure {root} --model {_ref(name)}"
+
+
+def _ref(name: str) -> str:
+    """What a command line calls the model of this name, as far as that can be told of it."""
+    if name == MINI.ref:
+        return name
+    return f"REF, with the REF that is named {name}" if name else "REF"
 
 
 def signal_of(corpus: Corpus, signal: str) -> str:
@@ -111,6 +117,6 @@ def signal_of(corpus: Corpus, signal: str) -> str:
     if len(meant) == 1:
         return score_column(meant[0])
     if not meant:
-        way = _measure(corpus.root, model_of(signal) or "REF")
+        way = _measure(corpus.root, model_of(signal))
         raise BadInput(f"--signal {signal}: not measured in {corpus.root}; run: {way}")
     raise BadInput(f"--signal {signal}: several were measured; name one: {', '.join(map(score_column, there))}")

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from filters import Sample, decode, models
-from filters.match import Match, partners, preparations, squares_of
+from filters.controls import partners
+from filters.match import Match, preparations, squares_of
 from filters.models import Model
 from schemas.errors import WorkFailed
 

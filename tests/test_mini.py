@@ -14,8 +14,9 @@ from filters.models import load
 from filters.models.interface import Model
 from filters.models.words import CONTEXT, GRAMS, WORDS_FILE, Words
 from schemas.errors import BadInput, Damaged
-from trainers import mini, mini_sources
-from trainers.mini import FOLDER, Pairs, auc, fit, unit
+from trainers import mini, mini_fit, mini_pictures, mini_sources
+from trainers.mini import FOLDER
+from trainers.mini_fit import Pairs, auc, fit, unit
 from trainers.mini_run import run
 from trainers.mini_worth import worth
 
@@ -48,9 +49,9 @@ def test_the_folder_is_what_its_sources_say() -> None:
 
 
 def test_it_says_that_it_is_a_demo(model: Model) -> None:
-    assert (model.name, model.demo, model.width) == ("mini", True, 2 * mini.WIDTH)
+    assert (model.name, model.demo, model.width) == ("mini", True, 2 * mini_fit.WIDTH)
     assert "demo scorer" in (FOLDER / "model.toml").read_text("utf-8")
-    assert model.preprocessing.size == mini.SIZE
+    assert model.preprocessing.size == mini_pictures.SIZE
 
 
 def test_it_was_trained_on_no_page_that_the_demo_serves(
@@ -101,7 +102,7 @@ def test_traditional_writing_says_the_same(model: Model) -> None:
 
 def test_a_vector_is_the_same_in_any_company(model: Model) -> None:
     random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (37, mini.SIZE, mini.SIZE, 3), np.uint8)
+    pixels = random.integers(0, 256, (37, mini_pictures.SIZE, mini_pictures.SIZE, 3), np.uint8)
     texts = [f"第{number}种做法" for number in range(37)]
     assert np.array_equal(model.images(pixels)[36:], model.images(pixels[36:]))
     assert np.array_equal(model.texts(texts)[36:], model.texts(texts[36:]))
@@ -141,7 +142,7 @@ def test_texts_become_features_by_the_formula_and_vectors_of_two_shares() -> Non
 def test_both_graphs_give_what_numpy_gives() -> None:
     """The reference of the ONNX project computes every operator in numpy."""
     reference = pytest.importorskip("onnx.reference").ReferenceEvaluator
-    pixels = np.random.default_rng(5).integers(0, 256, (1, mini.SIZE, mini.SIZE, 3), np.uint8)
+    pixels = np.random.default_rng(5).integers(0, 256, (1, mini_pictures.SIZE, mini_pictures.SIZE, 3), np.uint8)
     for name, arrays in (("image.onnx", {"pixels": pixels}), ("text.onnx", Words.read(FOLDER)(["水煮牛肉"]))):
         (found,) = run(FOLDER / name, arrays, "embedding")
         (wanted,) = reference(str(FOLDER / name)).run(["embedding"], dict(arrays))
@@ -171,7 +172,7 @@ def test_few_rows_are_fitted_as_many_are() -> None:
     random = np.random.default_rng(4)
     rows = random.normal(size=(30, 50))
     padded = np.concatenate([rows, np.zeros((40, 50))])
-    assert np.allclose(mini._whitening(rows), mini._whitening(padded))
+    assert np.allclose(mini_fit._whitening(rows), mini_fit._whitening(padded))
 
 
 @pytest.mark.parametrize(

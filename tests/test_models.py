@@ -14,9 +14,9 @@ from graphs import CHARACTERS, COLOURS, FLOAT, TABLE, TOML, image_graph, text_gr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.models import NotFinite, demo, description, digests, load, name_of
+from filters.models import NotFinite, Preprocessing, demo, description, digests, load, name_of
 from filters.models.batches import Batches, OutOfMemory
-from filters.models.description import Description, Image, Text
+from filters.models.description import Description, Text
 from filters.models.interface import Tokens, Vectors
 from filters.models.reference import parse
 from schemas.errors import BadInput, WorkFailed
@@ -271,7 +271,7 @@ words = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=20)
 def test_what_is_written_is_read_again(
     source: str, around: str, mean: tuple[float, float, float], resize: str, needs_han: bool
 ) -> None:
-    image = Image(32, resize, mean=mean)  # type: ignore[arg-type]
+    image = Preprocessing(32, resize, mean=mean)  # type: ignore[arg-type]
     text = Text(template=around.replace("{}", "") + "{}", needs_han=needs_han, lengths=(16, 77))
     described = Description("a_b", 5, image, text, source, demo=True, warning='”quoted"\\ ' + source)
     import msgspec

@@ -18,45 +18,30 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
-from filters.models.interface import Preprocessing
 from filters.models.words import CONTEXT, GRAMS, WORDS_FILE, Words
-from filters.prepare import prepare
-from schemas.errors import Damaged
 from schemas.files import whole
+from trainers.mini_fit import WIDTH, Array, Fit, Pairs, fit, unit
+from trainers.mini_pictures import SIZE, squares
+from trainers.mini_run import run
 
 if TYPE_CHECKING:
+    from trainers.efficientnet_lite import Weights
     from trainers.mini_sources import Picture
+    from trainers.mini_towers import Head
 
-Array = npt.NDArray[np.float32]
+Reader = Callable[[Sequence[str]], Array]
+"""Texts become their features, [texts, width]."""
 
 FOLDER = Path(__file__).parent.parent / "filters" / "models" / "mini"
 
-SIZE = 160
-"""The side of the picture. 192 costs half as much again for 0.01 of AUC, within the noise; 224 twice as much."""
-
 VOCABULARY = 40_000
 """Words kept, the most frequent of 113,000, beside those of the captions and class names: one byte for each number."""
-
-COMPONENTS = 192
-"""Principal components of the picture's features that enter the fit: the rest is noise to a few hundred pictures."""
-
-WIDTH = 64
-"""Directions of each of the two scores."""
-
-REGULAR = 0.4
-"""What is added to every variance in the fit, in mean variances: much, since the pairs are few."""
-
-POWER = 1.5
-"""Directions count by their correlation to this power, so that those of chance count little."""
 
 BRIDGE = 0.25
 """The share of the score that no pair has trained: it helps on what is not food, and costs nothing on what is."""
@@ -71,94 +56,6 @@ WARNING = (
     "mini is a demo scorer: it shows that everything works and tells pairs apart little better than chance on pages "
     "that it never saw; build no corpus by it, and measure with a real model (--model)"
 )
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Pictures and texts in features, row by row, and what each row counts."""
-
-    images: Array
-    texts: Array
-    weights: Array
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How both kinds of features come into one space: unit((features - mean) @ matrix)."""
-
-    image_mean: Array
-    image: Array  # [image features, WIDTH]
-    text_mean: Array
-    text: Array  # [text features, WIDTH]
-
-    def scores(self, images: Array, texts: Array) -> Array:
-        """The cosine of every picture with every text, [pictures, texts]."""
-        return unit((images - self.image_mean) @ self.image) @ unit((texts - self.text_mean) @ self.text).T
-
-
-def unit(rows: Array) -> Array:
-    """Rows of length one; a row of zeros stays as it is."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-6)
-
-
-def fit(pairs: Pairs) -> Fit:
-    """Regularised canonical correlation analysis of weighted pairs: closed form, seconds, the same every time."""
-    w = (pairs.weights / pairs.weights.sum()).astype(np.float64)[:, None]
-    image_mean, text_mean = (w * pairs.images).sum(0), (w * pairs.texts).sum(0)
-    x, y = pairs.images - image_mean, pairs.texts - text_mean
-    main = _axes(x)[1][:, -COMPONENTS:]
-    x = x @ main
-    x, y = x * np.sqrt(w), y * np.sqrt(w)
-    whiten_x, whiten_y = _whitening(x), _whitening(y)
-    left, correlations, right = np.linalg.svd(whiten_x @ (x.T @ y) @ whiten_y, full_matrices=False)
-    share = correlations[:WIDTH] ** (POWER / 2)
-    image, text = main @ whiten_x @ left[:, :WIDTH] * share, whiten_y @ right[:WIDTH].T * share
-    return Fit(*(part.astype(np.float32) for part in (image_mean, image, text_mean, text)))
-
-
-def _axes(rows: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The principal axes of rows [n, d]: their variances summed, ascending, and the axes [d, axes]."""
-    few = len(rows) < rows.shape[1]  # then the smaller of two matrices with the same answer
-    sums, axes = np.linalg.eigh(rows @ rows.T if few else rows.T @ rows)
-    there = sums > 1e-9 * sums[-1]
-    sums, axes = sums[there], axes[:, there]
-    return sums, rows.T @ axes / np.sqrt(sums) if few else axes
-
-
-def _whitening(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The inverse square root of the rows' covariance, to which REGULAR times its mean variance is added."""
-    sums, axes = _axes(rows)
-    floor = REGULAR * sums.sum() / rows.shape[1]
-    return (axes * (1 / np.sqrt(sums + floor) - 1 / np.sqrt(floor))) @ axes.T + np.eye(len(axes)) / np.sqrt(floor)
-
-
-def auc(scores: Array, groups: Sequence[str]) -> float:
-    """How often a picture's own caption scores above one of another group; a tie is half. 0.5 is chance.
-
-    `scores` is [pictures, captions] with the true pairs on its diagonal. Captions of the picture's group are left out.
-    """
-    group = np.array(groups)
-    false = np.sort(scores[group[:, None] != group[None, :]])
-    true = np.diag(scores)
-    below = np.searchsorted(false, true, "left") + np.searchsorted(false, true, "right")
-    return float(below.mean() / 2 / len(false))
-
-
-def squares(pictures: Sequence[Picture]) -> npt.NDArray[np.uint8]:
-    """The pictures as the model gets them, uint8 [n, SIZE, SIZE, 3]. Raises Damaged for one that does not decode."""
-    found = [prepare(picture.data, Preprocessing(SIZE)) for picture in pictures]
-    for picture, square in zip(pictures, found, strict=True):
-        if square is None:
-            raise Damaged(f"{picture.path}: does not decode; remove the downloads and run again")
-    return np.stack(found)  # type: ignore[arg-type]  # none is None
-
-
-def colours(square: npt.NDArray[np.uint8]) -> Array:
-    """The baseline's features: a histogram of 16 steps for each channel, and the picture in 4 by 4 pixels."""
-    steps = [np.bincount(square[..., channel].ravel() // 16, minlength=16) for channel in range(3)]
-    small = np.asarray(Image.fromarray(square).resize((4, 4), Image.Resampling.BOX), np.float32)
-    # A pixel of the small picture weighs as the pixels that it stands for would, at middling brightness.
-    return np.concatenate([*steps, small.ravel() * (square.size / 3 / 16 / 64)]).astype(np.float32)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -176,40 +73,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make() -> dict[str, bytes]:
     """Every file of the model folder by its name."""
     from trainers import mini_sources as sources
-    from trainers.mini_run import run
-    from trainers.mini_towers import Head, image_tower, text_tower
+    from trainers.mini_towers import image_tower, text_tower
 
     (dishes, _), emoji, names = sources.dishes(), sources.emoji(), sources.class_names()
     words, vectors = _vocabulary([text for picture in dishes for text, _ in picture.captions] + names)
-    tokenize = Words({word: number for number, word in enumerate(words, 1)})
-    weights = sources.tower_weights()
-    seeing, reading = image_tower(weights, SIZE), text_tower(vectors, CONTEXT, GRAMS, GRAM_SHARE)
-
-    def read(texts: Sequence[str]) -> Array:
-        return run(reading, tokenize(texts), "features")[0]
-
-    pictures = [*dishes, *emoji]
-    counts = [1.0] * len(dishes) + [EMOJI] * len(emoji)
-    rows = [(at, text, share * counts[at]) for at, one in enumerate(pictures) for text, share in one.captions]
-    places, texts, shares = zip(*rows, strict=True)
-    (seen,) = run(seeing, {"pixels": squares(pictures)}, "features")
-    found = fit(Pairs(seen[list(places)], read(texts), np.array(shares, np.float32)))
-
-    meant = read(names)[:, : vectors.shape[1]]
-    centre = meant.mean(0)
-    meant = unit(meant - centre)
-    main = np.linalg.svd(meant, full_matrices=False)[2][:WIDTH].T
-    nothing = np.zeros(len(names), np.float32)
+    weights, read = sources.tower_weights(), _reader(words, vectors)
+    found = fit(_pairs(dishes, emoji, weights, read))
+    seeing, reading = _heads(found, read(names)[:, : vectors.shape[1]])
     files = {
-        "image.onnx": image_tower(weights, SIZE, Head(found.image_mean, found.image, nothing, meant @ main, BRIDGE)),
-        "text.onnx": text_tower(
-            vectors, CONTEXT, GRAMS, GRAM_SHARE, Head(found.text_mean, found.text, centre, main, BRIDGE)
-        ),
+        "image.onnx": image_tower(weights, SIZE, seeing),
+        "text.onnx": text_tower(vectors, CONTEXT, GRAMS, GRAM_SHARE, reading),
         WORDS_FILE: "".join(f"{word}\n" for word in words).encode(),
         "model.toml": _description().encode(),
         "training.txt": "".join(f"{one.sha256}  {one.path}  {one.page}\n" for one in dishes).encode(),
     }
     return {**files, "SOURCES.md": _sources(files).encode()}
+
+
+def _reader(words: Sequence[str], vectors: Array) -> Reader:
+    """What makes features of texts, by these words and their vectors."""
+    from trainers.mini_towers import text_tower
+
+    tokenize = Words({word: number for number, word in enumerate(words, 1)})
+    tower = text_tower(vectors, CONTEXT, GRAMS, GRAM_SHARE)
+    return lambda texts: run(tower, tokenize(texts), "features")[0]
+
+
+def _pairs(dishes: Sequence[Picture], emoji: Sequence[Picture], weights: Weights, read: Reader) -> Pairs:
+    """What is trained on: every dish and every emoji with each of its captions."""
+    from trainers.mini_towers import image_tower
+
+    pictures, counts = [*dishes, *emoji], [1.0] * len(dishes) + [EMOJI] * len(emoji)
+    (seen,) = run(image_tower(weights, SIZE), {"pixels": squares(pictures)}, "features")
+    rows = [(at, text, share * counts[at]) for at, one in enumerate(pictures) for text, share in one.captions]
+    places, texts, shares = (list(column) for column in zip(*rows, strict=True))
+    return Pairs(seen[places], read(texts), np.array(shares, np.float32))
+
+
+def _heads(found: Fit, names: Array) -> tuple[Head, Head]:
+    """What makes embeddings of both towers' features; `names` are the classes' names in the vectors of their words."""
+    from trainers.mini_towers import Head
+
+    centre = names.mean(0)
+    meant = unit(names - centre)
+    main = np.linalg.svd(meant, full_matrices=False)[2][:WIDTH].T
+    nothing = np.zeros(len(names), np.float32)
+    return (
+        Head(found.image_mean, found.image, nothing, meant @ main, BRIDGE),
+        Head(found.text_mean, found.text, centre, main, BRIDGE),
+    )
 
 
 def _vocabulary(texts: Sequence[str]) -> tuple[list[str], Array]:

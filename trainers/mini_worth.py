@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.models.words import Words
-from trainers.mini import FOLDER, Array, Pairs, auc, colours, fit, squares, unit
+from trainers.mini import FOLDER
+from trainers.mini_fit import Array, Pairs, auc, fit, unit
+from trainers.mini_pictures import colours, squares
 from trainers.mini_run import run
 from trainers.mini_sources import dishes
 

@@ -23,17 +23,6 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class Image(_Strict, frozen=True):
-    """How a picture is prepared; the names and the defaults are those of Preprocessing."""
-
-    size: int
-    resize: Literal["crop", "squash", "pad"] = "crop"
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    fill: int = 0
-
-
 class Text(_Strict, frozen=True):
     """How a text is prepared.
 
@@ -54,16 +43,11 @@ class Description(_Strict, frozen=True):
 
     name: str
     width: int
-    image: Image
+    image: Preprocessing
     text: Text = Text()
     source: str = ""
     demo: bool = False
     warning: str = ""
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """How a picture is prepared."""
-        return Preprocessing(**msgspec.structs.asdict(self.image))
 
 
 def read(folder: Path) -> Description:
@@ -110,7 +94,7 @@ def _wrong(found: Description) -> str:
 def toml(description: Description) -> str:
     """The text of a model.toml, equal for equal descriptions.
 
-    >>> print(toml(Description("tiny", 64, Image(32))).splitlines()[0])
+    >>> print(toml(Description("tiny", 64, Preprocessing(32))).splitlines()[0])
     name = "tiny"
     """
     fields = msgspec.to_builtins(description)

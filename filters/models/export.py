@@ -8,7 +8,6 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 
 from filters.models import description, onnx_model, tokens, torch_model
-from filters.models.description import Clean, Description, Image, Text
+from filters.models.description import Clean, Description, Text
 from filters.models.tokens import JsonTokenizer
 from filters.models.torch_model import Parts
 from filters.models.towers import TwoTowers
@@ -81,7 +80,7 @@ def _write(parts: Parts, tokenizer: JsonTokenizer, ref: str, folder: Path) -> De
         name=parts.name,
         width=parts.width,
         source=ref,
-        image=Image(**asdict(parts.preprocessing)),
+        image=parts.preprocessing,
         text=Text(
             context=tokenizer.context,
             clean=cast(Clean, tokenizer.clean),

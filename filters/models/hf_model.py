@@ -6,10 +6,10 @@ import json
 import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from filters.models import clip_tokenizer, digests, hf_preprocessing, hf_towers, hub, torch_model
@@ -53,7 +53,7 @@ def parts(reference: Reference) -> Parts:
     masked = not model.config.model_type.startswith("siglip")
     names = ("input_ids", "attention_mask") if masked else ("input_ids",)
     used = [path for path in folder.iterdir() if path.name in _FILES or any(map(path.match, _WEIGHTS))]
-    settings = json.dumps([asdict(preprocessing), tokenizer.context, names], sort_keys=True)
+    settings = json.dumps([msgspec.structs.asdict(preprocessing), tokenizer.context, names], sort_keys=True)
     return Parts(
         name=name_of(ref),
         digest=digests.of([(path.name, path) for path in used], settings),

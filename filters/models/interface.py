@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -16,9 +16,11 @@ Tokenizer = Callable[[Sequence[str]], Tokens]
 """Texts become named arrays, one row a text, whose names and types are those of the text tower's inputs."""
 
 
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a picture becomes the square of pixels that a model's image tower takes.
+Interpolation = Literal["bicubic", "bilinear"]
+
+
+class Preprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a picture becomes the square of pixels that a model's image tower takes: [image] of a model.toml.
 
     `resize` is how a picture that is no square becomes one: `crop` makes its short side `size` and takes the middle,
     `squash` makes both sides `size`, `pad` makes its long side `size` and fills with `fill`. `mean` and `std` are of
@@ -27,7 +29,7 @@ class Preprocessing:
 
     size: int
     resize: Literal["crop", "squash", "pad"] = "crop"
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    interpolation: Interpolation = "bicubic"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     fill: int = 0

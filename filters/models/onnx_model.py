@@ -42,7 +42,7 @@ def load(folder: Path, device: str, threads: int) -> TwoTowers:
         name=described.name,
         digest=digests.of_folder(folder),
         width=described.width,
-        preprocessing=described.preprocessing,
+        preprocessing=described.image,
         image_tower=Batches(_run(image), BATCH[where]),
         text_tower=Batches(_run(text), BATCH[where]),
         tokenizer=tokenizer,

@@ -7,9 +7,10 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from filters.models import clip_tokenizer, digests, hub, open_clip_text, torch_model
 from filters.models.checkpoint import load_into
@@ -43,7 +44,13 @@ def parts(reference: Reference) -> Parts:
     # CoCa's image tower gives more than the vector, so that the whole model must be asked.
     image = model.visual if type(model) in (open_clip.CLIP, open_clip.CustomTextCLIP) else Encode(model, "encode_image")
     text = open_clip_text.tower(model)
-    settings = [asdict(preprocessing), options, _config(architecture), tokenizer.clean, tokenizer.context]
+    settings = [
+        msgspec.structs.asdict(preprocessing),
+        options,
+        _config(architecture),
+        tokenizer.clean,
+        tokenizer.context,
+    ]
     return Parts(
         name=name_of(reference.text),
         digest=digests.of([("weights", weights)], json.dumps(settings, sort_keys=True, default=str), tokenizer.json),
