@@ -120,7 +120,8 @@ def test_one_slot_has_a_heap_of_1500_mb(parts: dict[str, Any]) -> None:
     process = megabytes(spec["taskManager"]["resource"]["memory"])
     flink = process - 256 - max(192, process // 10)
     network = max(megabytes(conf["taskmanager.memory.network.min"]), flink // 10)
-    heap = flink - int(flink * float(conf["taskmanager.memory.managed.fraction"])) - network - 128
+    aside = 128 + megabytes(conf["taskmanager.memory.task.off-heap.size"])
+    heap = flink - int(flink * float(conf["taskmanager.memory.managed.fraction"])) - network - aside
     assert conf["taskmanager.numberOfTaskSlots"] == "1" and heap >= 1500
 
 
