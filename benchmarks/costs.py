@@ -5,14 +5,9 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow.parquet as pq
-
-from pipelines.corpus import Corpus
-from pipelines.feed import Place
 
 T = TypeVar("T")
 
@@ -57,21 +52,3 @@ def psnr(one: Any, other: Any) -> float:
     """The peak signal-to-noise ratio of two squares of bytes, in decibels."""
     error = float(((one.astype(np.float64) - other) ** 2).mean())
     return EQUAL if error == 0 else float(10 * np.log10(255**2 / error))
-
-
-def pairs(corpus: Path) -> list[dict[str, Any]]:
-    """The rows of a corpus that `tuwen pair` has been through, in their order; none where there is no corpus."""
-    return [row for path in sorted(corpus.glob("pairs/*.parquet")) for row in pq.read_table(path).to_pylist()]
-
-
-def places(rows: Sequence[dict[str, Any]], limit: int) -> list[Place]:
-    """Where the pictures of these pairs lie, each once."""
-    found = {row["image_id"]: Place(*(row[name] for name in Place._fields)) for row in rows}
-    return list(found.values())[:limit]
-
-
-def read(corpus: Corpus, place: Place) -> bytes:
-    """The bytes of a picture, as they lie."""
-    with Path(corpus.crawl(*place.warc.split("/"))).open("rb") as file:
-        file.seek(place.offset)
-        return file.read(place.length)

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.costs import ROUNDS, cpu, least, pairs, per_1000, places, psnr, read
-from benchmarks.prepare_speed import full
+from benchmarks.costs import ROUNDS, cpu, least, per_1000, psnr
+from benchmarks.prepare_speed import full, pairs, places, read
 from filters import models
 from filters.match import Match, Sample, preparations
 from filters.models import Model, Preprocessing, loading

@@ -22,14 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from PIL import Image, JpegImagePlugin
 
-from benchmarks.costs import least, pairs, places, psnr, read
+from benchmarks.costs import least, psnr
 from filters import resample
 from filters.models.interface import Preprocessing
 from filters.picture import decode, decode_reduced, sniff
 from filters.prepare import FINER, prepare
 from pipelines.corpus import Corpus
+from pipelines.feed import Place
 
 QUALITY = 90
 """Of the pictures that are made smaller: with it half a megapixel is some 100 kB, as on pages."""
@@ -117,6 +119,24 @@ def shrunk(data: bytes, megapixels: float) -> bytes:
     file = io.BytesIO()
     shown.convert("RGB").resize(size, Image.Resampling.BICUBIC, reducing_gap=3).save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
+
+
+def pairs(corpus: Path) -> list[dict[str, Any]]:
+    """The rows of a corpus that `tuwen pair` has been through, in their order; none where there is no corpus."""
+    return [row for path in sorted(corpus.glob("pairs/*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+def places(rows: Sequence[dict[str, Any]], limit: int) -> list[Place]:
+    """Where the pictures of these pairs lie, each once."""
+    found = {row["image_id"]: Place(*(row[name] for name in Place._fields)) for row in rows}
+    return list(found.values())[:limit]
+
+
+def read(corpus: Corpus, place: Place) -> bytes:
+    """The bytes of a picture, as they lie."""
+    with Path(corpus.crawl(*place.warc.split("/"))).open("rb") as file:
+        file.seek(place.offset)
+        return file.read(place.length)
 
 
 def _what(data: Sequence[bytes]) -> str:
