@@ -54,6 +54,9 @@ def from_click_log(
         begun = file.records
         for shown in islice(rows(path), begun, None):
             frontier.open_round()
+            if file.records > begun and settings.over(time.time(), store.sealed):
+                file.save(state)
+                break
             if not frontier.holds(asked_as(shown.image_url)[0]):
                 file.add("another partition's")
                 continue
@@ -69,9 +72,10 @@ def from_click_log(
                 store.checkpoint()
                 if store.full():
                     store.seal()
-        if file.records > begun:
-            file.log(state, store, time.time())
-            file.save(state)
+        else:
+            if file.records > begun:
+                file.log(state, store, time.time())
+                file.save(state)
         rounds([], frontier, store, state, settings, report, again=again)
         return frontier.counts()
 

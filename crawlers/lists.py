@@ -49,7 +49,7 @@ def from_list(
         for file in files:
             taken = known[file]
             try:
-                _take_in(rows(file, url_col, caption_col, input_format), taken, frontier, store, state)
+                _take_in(rows(file, url_col, caption_col, input_format), taken, frontier, store, state, settings)
             except BadInput as fault:
                 faults.append(fault)
                 _end(taken, frontier, store, state, Outcome.BAD_TYPE, str(fault))
@@ -77,11 +77,16 @@ def _known(file: Path, state: State, url_col: str, caption_col: str | None, inpu
     return Taken.load(state, str(file.resolve()), {"--input-format": form.removesuffix(".gz"), **columns})
 
 
-def _take_in(listed: Iterator[tuple[str, str]], file: Taken, frontier: Frontier, store: Store, state: State) -> None:
+def _take_in(
+    listed: Iterator[tuple[str, str]], file: Taken, frontier: Frontier, store: Store, state: State, settings: Settings
+) -> None:
     """Let every row wait that was not taken in before; the state counts them in the transaction that holds them."""
     begun = file.records
     for written, caption in islice(listed, begun, None):
         frontier.open_round()
+        if file.records > begun and settings.over(time.time(), store.sealed):
+            file.save(state)
+            return
         if not frontier.holds(asked_as(written)[0]):
             file.add("another partition's")  # which reads the list too
             continue

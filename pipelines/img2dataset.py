@@ -11,7 +11,7 @@ from typing import Any
 
 from crawlers.settings import Settings
 from pipelines import flags
-from pipelines.files import is_remote, join
+from pipelines.files import join
 from pipelines.fit import Fit
 from pipelines.list_flags import FIT, KNOWN, SAMPLES
 from pipelines.row_shard import HASHES, OUTCOME, RowShards
@@ -47,7 +47,7 @@ class ListRun:
     input_format: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     samples: RowShards | None = None
-    engine: str = "local"
+    engine: str = ""
     workers: int = 1
     notes: tuple[str, ...] = ()
 
@@ -72,10 +72,6 @@ def read(words: Sequence[str], ours: Collection[str] = ()) -> ListRun:
             f"--{lost[0]}: a corpus keeps pictures as they came, and of a list its URLs and texts;"
             " give --output_folder, or for a release see: tuwen pack --help"
         )
-    if is_remote(folder) and not named:
-        raise BadInput(
-            f"--output_folder {folder}: the crawl needs a local folder for its state; give --out CORPUS, too"
-        )
     rest += ["--url-list", given["url_list"], "--url-col", given.get("url_col") or "url"]
     rest += ["--caption-col", given["caption_col"]] if given.get("caption_col") else []
     rest += ["--agent", given["user_agent_token"]] if given.get("user_agent_token") else []
@@ -85,7 +81,7 @@ def read(words: Sequence[str], ours: Collection[str] = ()) -> ListRun:
         input_format=given.get("input_format") or "",
         changes=_changes(given),
         samples=_samples(given, folder) if folder else None,
-        engine=given.get("engine") or "local",
+        engine=given.get("engine") or "",
         workers=given.get("workers") or given.get("processes_count") or 1,
         notes=tuple(_notes(given, folder)),
     )

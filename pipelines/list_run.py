@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from pipelines.corpus import Corpus
 from pipelines.crawl import crawl
 from pipelines.crawl_options import CrawlOptions
+from pipelines.crawl_way import way
+from pipelines.given import given
 from pipelines.img2dataset import ListRun
 from pipelines.progress import summary
 
 
-def list_run(options: CrawlOptions, wanted: ListRun, beam_args: tuple[str, ...] = ()) -> None:
+def list_run(options: CrawlOptions, wanted: ListRun, said: Mapping[str, Any]) -> None:
     """Fetch the pictures of a list into OUT and write the samples that are wanted; goes on where it stopped.
 
+    `said` are the options that stand on the command line, beside those of img2dataset.
     Does nothing the second time. Raises what `crawl` and `write_samples` do.
     """
     for note in wanted.notes:
@@ -25,10 +30,11 @@ def list_run(options: CrawlOptions, wanted: ListRun, beam_args: tuple[str, ...] 
         from pipelines.engine import check as check_engine
         from pipelines.listed import check
 
-        engine = Engine(wanted.engine, wanted.workers, beam_args)
+        engine = Engine(wanted.engine or "local", wanted.workers, given().beam)
         check_engine(engine)
         check(options.url_list, options.input_format, wanted.samples)
-    crawl(options, **wanted.changes)
+    asked = {"engine": wanted.engine, "workers": wanted.workers} if wanted.engine else {}
+    crawl(options, way(options, {**said, **asked}), **wanted.changes)
     if wanted.samples is not None and options.url_list:
         from pipelines.listed import write_samples
 

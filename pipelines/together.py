@@ -51,7 +51,10 @@ ALONE: dict[str, tuple[tuple[str, ...], str]] = {
 PLACES = {"first_page": ("search", "{page}"), "page_step": ("search", "{page}")}
 """Options that say what goes into a place of another's value."""
 
-APART = {("partition", "partitions"): "one part of a crawl, or a process for each part"}
+APART = {
+    ("partition", "partitions"): "one part of a crawl, or a process for each part",
+    ("partition", "engine"): "one part of a crawl, or all of it on an engine",
+}
 """Options of which one excludes the other."""
 
 

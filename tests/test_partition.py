@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ from crawlers.crawl import crawl
 from crawlers.outbox import undelivered
 from crawlers.partition import Partition
 from crawlers.settings import Settings
-from crawlers.shares import Allowance, shares
+from crawlers.shares import Allowance, shares, spent
 from crawlers.status import counts, status
 from pipelines.corpus import Corpus
 from pipelines.crawl_options import CrawlOptions
@@ -258,7 +259,7 @@ def plain() -> Iterator[list[Web]]:
 def in_shares(webs: list[Web], corpus: Path, of: int, **limits: int) -> Counter[str]:
     """Crawl every partition in turn with its share, until nothing is left that one wants; what was asked for."""
     sites = [Site(web.url("/"), sitemap=False) for web in webs]
-    allowance = Allowance(corpus, loopback(**limits), of)
+    allowance = Allowance(partial(spent, corpus, of), loopback(**limits), of)
     begun = False
     while not begun or undelivered(corpus / "crawl") or allowance.left():
         begun = True
