@@ -105,15 +105,17 @@ def rounds(
     source: Source | None = None,
     *,
     again: bool = False,
+    cut: bool = False,
 ) -> dict[str, int]:
     """Serve round after round until nothing waits, here or in a letter of another partition; the counts of all.
 
-    A slice, which `settings.until` makes of it, ends earlier: its round is not finished then, and is gone on with.
+    A slice, which `settings.until` makes of it, ends earlier: its round is not finished then, and is gone on with. Nor
+    is it where what there is to do was `cut` by the end of the slice.
     """
     outbox = Outbox(state, settings.partition)
     work = frontier.begin(sites, again=again)
     while outbox.take_in(frontier) or work:
-        if not run(frontier, store, state, settings, report, source):
+        if not run(frontier, store, state, settings, report, source, cut=cut):
             break
         work = frontier.begin(sites)
     return frontier.counts()
@@ -126,8 +128,10 @@ def run(
     settings: Settings,
     report: Report | None = None,
     source: Source | None = None,
+    *,
+    cut: bool = False,
 ) -> bool:
-    """Serve all that waits, and seal; False where the slice was over before.
+    """Serve all that waits, and seal; False where the slice was over before, or what there is to do was `cut`.
 
     Raises KeyboardInterrupt, after a checkpoint, on SIGINT or SIGTERM.
     """
@@ -137,13 +141,14 @@ def run(
         store.checkpoint()
         raise KeyboardInterrupt
     Outbox(state, settings.partition).write(frontier.round)
-    if ending is Ending.DONE:
+    done = ending is Ending.DONE and not cut
+    if done:
         frontier.end()
     store.seal()
     store.checkpoint()
     if report is not None:
         report(frontier.counts())
-    return ending is Ending.DONE
+    return done
 
 
 async def _serve(

@@ -16,7 +16,7 @@ from crawlers.settings import Settings
 from crawlers.shares import NOTHING, Allowance, Spent
 from crawlers.slices import Record
 from crawlers.state import refuse_other
-from pipelines import files, slice_records, slices
+from pipelines import fenced, files, slice_records, slices
 from pipelines.corpus import Corpus
 from pipelines.crawl_way import Way
 from pipelines.engine import run
@@ -121,10 +121,10 @@ class _Look:
         for path in files.tree(folder):
             name, _, rest = path.partition("/")
             if rest.endswith(f"/{LIVE}"):
-                try:
-                    said = msgspec.json.decode(files.read_bytes(files.join(folder, *path.split("/"))), type=Live)
-                except FileNotFoundError:  # its slice ended a moment ago
+                read = fenced.read(files.join(folder, *path.split("/")))
+                if read is None:  # its slice ended a moment ago
                     continue
+                said = msgspec.json.decode(read, type=Live)
                 if name not in found or sum(said.counts.values()) > sum(found[name].counts.values()):
                     found[name] = said
         return found

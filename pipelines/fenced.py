@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import shutil
 import time
 from collections.abc import Iterator
@@ -46,6 +47,20 @@ def get(path: str, to: Path) -> str:
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(path + ending, f"{to}{ending}")
         return found
+
+
+def read(path: str) -> bytes | None:
+    """All bytes of a small file as they are at one moment, by one request where it is in S3; None where there is none.
+
+    To open an object and to read it are two requests, between which another may take its name.
+    """
+    try:
+        if path.startswith(s3.SCHEME):
+            s3.get(path, found := io.BytesIO())
+            return found.getvalue()
+        return files.read_bytes(path)
+    except FileNotFoundError:
+        return None
 
 
 def tag(path: str) -> str:

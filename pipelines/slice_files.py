@@ -99,17 +99,22 @@ class SliceFiles:
         """
         path = here / "crawl" / "state" / f"part-{self.partition.number:02}.sqlite"
         if fenced.tag(self.state) != tag or not fenced.put(self.state, path, tag):
-            raise WorkFailed(
-                f"{self.state}: another worker was first with this slice; what that one did counts, and nothing of this"
-            )
+            raise self.late()
+
+    def late(self) -> WorkFailed:
+        """What an attempt raises when another has ended before it."""
+        return WorkFailed(
+            f"{self.state}: another worker was first with this slice; what that one did counts, and nothing of this"
+        )
 
     def publish(self, name: str) -> int:
         """Give what an attempt that counts has made its last names; how many files. Twice does no harm, nor at once."""
-        made = self.attempts().get(name, [])
+        made = self.attempts().get(name, []) if name else []
         for one in made:
             if one != LIVE:
                 fenced.move(self.attempt(name, *one.split("/")), self.corpus.crawl(*one.split("/")))
-        self.forget({name: made})
+        if name:
+            self.forget({name: made})
         return len(made)
 
     def forget(self, attempts: dict[str, list[str]]) -> None:
@@ -120,10 +125,8 @@ class SliceFiles:
 
     def record(self) -> Record | None:
         """What is known of the partition; None before its first slice."""
-        try:
-            return msgspec.json.decode(files.read_bytes(self._record), type=Record)
-        except FileNotFoundError:
-            return None
+        found = fenced.read(self._record)
+        return None if found is None else msgspec.json.decode(found, type=Record)
 
     def put_record(self, new: Record, here: Path) -> None:
         """Tell what is known of the partition, unless somebody knows better already."""

@@ -24,7 +24,7 @@ from crawlers.slices import Stamp
 from pipelines import files
 from pipelines.corpus import Corpus
 from pipelines.slice_files import LIVE, SliceFiles
-from schemas.errors import BadInput
+from schemas.errors import BadInput, WorkFailed
 
 Crawl = Callable[..., dict[str, int]]
 """crawl(corpus, settings, report, again=…): a source with all but where to and how; picklable."""
@@ -144,21 +144,32 @@ def _be_late(state: Path, settings: Settings) -> None:
 
 
 class _Talk:
-    """Tells now and then how far a slice has come, and ends it where its process is to end."""
+    """Tells now and then how far a slice has come, and ends it where its process is to end, or it is late.
+
+    Only an attempt that counts removes the words of another: whoever misses its own need not go on.
+    """
 
     def __init__(self, place: SliceFiles, name: str, here: Path) -> None:
-        self._path, self._here = place.attempt(name, LIVE), here
+        self._place, self._path, self._here = place, place.attempt(name, LIVE), here
         self._told = 0.0
 
     def __call__(self, counts: Mapping[str, int]) -> None:
         if _stop.is_set():
             raise KeyboardInterrupt
         now = time.monotonic()
-        if not self._told or now - self._told >= _TELL:
-            self._told = now
-            live = Live(dict(counts), status.waits(self._here, time.time()))
+        if self._told and now - self._told < _TELL:
+            return
+        if self._told and not files.exists(self._path):
+            raise self._place.late()
+        live = Live(dict(counts), status.waits(self._here, time.time()))
+        try:
             with files.whole(self._path) as file:
                 file.write(msgspec.json.encode(live))
+        except WorkFailed:
+            if self._told and not files.exists(self._path):  # it went just now
+                raise self._place.late() from None
+            raise
+        self._told = now
 
 
 def stop(*, now: bool) -> None:
