@@ -97,11 +97,6 @@ def status_of(path: Path) -> Status:
     return _reading(path, partial(_read, int(path.stem.removeprefix("part-"))))
 
 
-def places(corpus: Path) -> list[Place]:
-    """Every host that the crawl of a corpus has met, by name."""
-    return sorted((place for path in _states(corpus) for place in places_of(path)), key=lambda place: place.host)
-
-
 def places_of(path: Path) -> list[Place]:
     """Every host that one partition has met."""
     number = int(path.stem.removeprefix("part-"))

@@ -18,7 +18,7 @@ from pipelines.crawl_options import CrawlOptions
 from pipelines.crawl_way import Way
 from pipelines.partitions import Crawl, crawl_all
 from pipelines.progress import progress, summary
-from pipelines.sources import chosen
+from pipelines.sources import anywhere, chosen
 from pipelines.waiting import Told
 from schemas.errors import BadInput
 
@@ -31,7 +31,8 @@ def crawl(options: CrawlOptions, way: Way | None = None, **changes: Any) -> dict
 
     Raises BadInput for options that contradict each other, and whatever the crawler does.
     """
-    settings, source = replace(options.settings(), **changes), chosen(options)
+    settings = replace(options.settings(), **changes)
+    source = chosen(options) if way is None else chosen(anywhere(options))
     corpus = _corpus(options.out, settings, way)
     gc.freeze()  # what is imported stays: to look at it again and again would take a tenth of the time
     try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,14 +61,23 @@ def status_of(corpus: Corpus) -> Status:
     """
     found = records(corpus)
     if not found:
-        raise BadInput(f"{corpus.root}: no crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
+        raise _no_crawl(corpus)
     return status.over_all([one.status for one in found.values()], len(letters(corpus)))
 
 
 def places(corpus: Corpus) -> list[Place]:
-    """Every host that the crawl of a corpus has met, by name: each state is read for it."""
+    """Every host that the crawl of a corpus has met, by name: each state is read for it.
+
+    Raises BadInput where there is none.
+    """
+    if not _numbers(corpus):
+        raise _no_crawl(corpus)
     parts = [SliceFiles(corpus, Partition(number, number + 1)) for number in _numbers(corpus)]
     return sorted((one for part in parts for one in _reading(part, status.places_of)), key=lambda one: one.host)
+
+
+def _no_crawl(corpus: Corpus) -> BadInput:
+    return BadInput(f"{corpus.root}: no crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
 
 
 def _numbers(corpus: Corpus) -> list[int]:
@@ -78,14 +86,10 @@ def _numbers(corpus: Corpus) -> list[int]:
 
 
 def _reading(place: SliceFiles, read: Callable[[Path], T]) -> T:
-    with _copied(place) as path:
-        return read(path)
-
-
-@contextmanager
-def _copied(place: SliceFiles) -> Iterator[Path]:
-    """A copy of a state, under its own name."""
+    """What is read of a state: where it lies, or of a copy under its own name."""
+    if not files.is_remote(place.state):
+        return read(Path(place.state))
     with tempfile.TemporaryDirectory(prefix="tuwen-state-") as folder:
-        path = Path(folder, place.state.rsplit("/", 1)[-1])
+        path = Path(folder, place.state.rpartition("/")[2])
         fenced.get(place.state, path)
-        yield path
+        return read(path)

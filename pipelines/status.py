@@ -14,13 +14,28 @@ from pipelines.progress import printable, summary
 from pipelines.waiting import line as waiting_for
 
 
-def show(corpus: str, *, as_json: bool) -> None:
-    """Print the status of a corpus's crawl. Raises BadInput where there is none."""
+def show(corpus: str, *, as_json: bool, hosts: bool = False) -> None:
+    """Print the status of a corpus's crawl, or which host is where. Raises BadInput where there is none."""
+    if hosts:
+        _show_hosts(corpus, as_json=as_json)
+        return
     found = slice_records.status_of(Corpus(corpus)) if files.is_remote(corpus) else status(Path(corpus))
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
         print("\n".join(lines(found, time.time())))
+
+
+def _show_hosts(corpus: str, *, as_json: bool) -> None:
+    """Print a line for each host that the crawl has met: whose it is, at which address, and how many URLs wait."""
+    found = slice_records.places(Corpus(corpus))
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+        return
+    print("part  waiting  host")
+    for one in found:
+        at = f" at {one.address}" if one.address else ""
+        print(f"p{one.partition:02} {one.waiting:9}  {printable(one.host)}{at}")
 
 
 def lines(found: Status, now: float) -> list[str]:

@@ -65,6 +65,7 @@ def crawl(
     line: typer.Context,
     status: Annotated[str, typer.Option(help="show how far a crawl has come", metavar="CORPUS")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="with --status: print JSON instead of a table")] = False,
+    hosts: Annotated[bool, typer.Option("--hosts", help="with --status: every host, and whose it is")] = False,
     explain: Annotated[
         str, typer.Option(help="say what is asked before a URL, and what follows; do not fetch it", metavar="URL")
     ] = "",
@@ -77,7 +78,7 @@ def crawl(
         from pipelines import status as shown
 
         _no_beam("--status")
-        shown.show(status, as_json=as_json)
+        shown.show(status, as_json=as_json, hosts=hosts)
     elif explain:
         from pipelines import explain as explained
 

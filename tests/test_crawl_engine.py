@@ -19,6 +19,7 @@ from test_s3 import bucket, cutting, server  # noqa: F401 - fixtures
 from web import Web, held_after, loopback
 
 from crawlers.crawl import crawl
+from crawlers.partition import Partition
 from engines.flink.cluster import Cluster
 from pipelines import arguments, cli, files, s3, slice_records
 from pipelines.corpus import Corpus
@@ -79,6 +80,17 @@ def asked(webs: tuple[list[Web], list[Web]]) -> int:
     return sum(len(web.asked) for web in webs[1])
 
 
+def number_of(web: Web) -> int:
+    return Partition(0, 3).at(web.url("")[7:])
+
+
+def where(corpus: str, capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
+    """Which host is in which partition, as the status tells."""
+    capsys.readouterr()
+    assert tuwen("crawl", "--status", corpus, "--hosts", "--json") == 0
+    return {one["host"]: one["partition"] for one in json.loads(capsys.readouterr().out)}
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_local_engine_ends_in_the_same_as_one_process(
     webs: tuple[list[Web], list[Web]], alone: Ended, tmp_path: Path, workers: str, capsys: pytest.CaptureFixture[str]
@@ -94,6 +106,7 @@ def test_the_local_engine_ends_in_the_same_as_one_process(
     status = tuwen("crawl", "--status", str(tmp_path / "c"), "--json"), json.loads(capsys.readouterr().out)
     assert status[0] == 0 and status[1]["finished"] and list(status[1]["parts"]) == ["p00", "p01", "p02"]
     assert sum(part["ended"] for part in status[1]["parts"].values()) == sum(status[1]["ended"].values())
+    assert where(str(tmp_path / "c"), capsys) == {web.url("")[7:]: number_of(web) for web in webs[1]}
 
 
 def test_allowances_of_the_whole_crawl_hold_over_partitions(
@@ -161,11 +174,9 @@ def test_a_crawl_into_an_object_store(
     status = json.loads(capsys.readouterr().out)
     assert status["finished"] and status["partitions"] == 3 and status["letters"] == 0
     assert tuwen("crawl", "--status", bucket) == 0 and "p02" in capsys.readouterr().out
-    recipe = ("--recipe", "demo")
-    for verb in (("pair",), ("measure",), ("cluster",), ("judge", *recipe)):
-        assert tuwen(verb[0], bucket, *verb[1:]) == 0, verb
-    for verb in ("pack", "release"):
-        assert tuwen(verb, bucket, *recipe, "--version", "1.0.0") == 0, verb
+    assert where(bucket, capsys) == {web.url("")[7:]: number_of(web) for web in webs[1]}
+    assert tuwen("run", *line[1:], "--recipe", "demo") == 0
+    assert sorted(s3.below(f"{bucket}/crawl/"))[: len(before[0])] == before[0] and asked(webs) == before[1]
     assert tuwen("verify", f"{bucket}/releases/demo-1.0.0") == 0
 
 

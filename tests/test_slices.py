@@ -30,6 +30,7 @@ from pipelines.corpus import Corpus
 from pipelines.crawl_engine import busy
 from pipelines.engine import Engine
 from pipelines.pair import pair
+from pipelines.slice_files import SliceFiles
 from pipelines.slices import Slices, crawl_slice, deliver
 from schemas.errors import BadInput, Damaged, WorkFailed
 
@@ -49,7 +50,12 @@ def alone(webs: tuple[list[Web], list[Web]], tmp_path_factory: pytest.TempPathFa
     """What one process makes of it."""
     corpus = tmp_path_factory.mktemp("alone")
     crawl(seeds(webs[0]), corpus, loopback())
+    ASKED[:] = [Counter(web.paths()) for web in webs[1]]
     return ended(corpus)
+
+
+ASKED: list[Counter[str]] = []
+"""What one process asks each host for."""
 
 
 @pytest.fixture(autouse=True)
@@ -110,9 +116,10 @@ def test_slices_of_any_length_end_in_the_same_as_one_process(
     assert files_of(tmp_path / "slices") == before and sum(len(web.asked) for web in webs[1]) == asked
     assert ended(tmp_path / "slices") == alone
     assert not left_over(tmp_path / "slices")
+    assert [Counter(web.paths()) for web in webs[1]] == ASKED, "the end of a slice made it ask twice"
 
 
-POINTS = ("stage before", "upload 2", "stage after", "commit before", "commit after", "record before", "move 2")
+POINTS = ("commit after", "stage before", "record before", "upload 2", "move 2", "commit before", "stage after")
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +159,30 @@ def test_a_slice_that_is_killed_at_any_point_loses_nothing_and_doubles_nothing(
     for web in webs[1]:
         gaps = [after.at - before.at for before, after in zip(web.asked, web.asked[1:], strict=False)]
         assert min(gaps, default=DELAY) > DELAY * 0.8, "a host was asked again before its pause was over"
+
+
+def test_a_lost_slice_is_done_again_after_a_pause_and_with_the_same_letters(
+    webs: tuple[list[Web], list[Web]], alone: Ended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, pause = tmp_path / "slices", 0.6
+    first = slicing(webs[0], corpus)
+    for attempt in [crawl_slice(number, first) for number in range(OF)]:
+        deliver(attempt, first)
+    letters = sorted(path.name for path in (corpus / "crawl/outbox").iterdir())
+    number = int(letters[0].removesuffix(".parquet")[-2:])
+    slow, begun = slicing(webs[0], corpus, 0.05, delay=pause), [len(web.asked) for web in webs[1]]
+    with monkeypatch.context() as lost:
+        lost.setattr(SliceFiles, "commit", lambda *_: (_ for _ in ()).throw(WorkFailed("lost")))
+        for _ in range(2):
+            with pytest.raises(WorkFailed, match="lost"):
+                crawl_slice(number, slow)
+    assert sorted(path.name for path in (corpus / "crawl/outbox").iterdir()) == letters
+    deliver(crawl_slice(number, slow), slow)
+    asked = [[request.at for request in web.asked[before:]] for web, before in zip(webs[1], begun, strict=True)]
+    gaps = [after - before for times in asked for before, after in zip(times, times[1:], strict=False)]
+    assert gaps and min(gaps) > pause * 0.9
+    go_on(first)
+    assert ended(corpus) == alone
 
 
 def test_of_two_workers_at_one_slice_one_loses_and_changes_nothing(
