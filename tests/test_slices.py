@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,7 @@ def test_a_slice_that_is_killed_at_any_point_loses_nothing_and_doubles_nothing(
     assert ended(corpus) == alone
     assert not left_over(corpus)
     for web in webs[1]:
-        gaps = [after.at - before.at for before, after in zip(web.asked, web.asked[1:], strict=False)]
+        gaps = [after.at - before.at for before, after in pairwise(web.asked)]
         assert min(gaps, default=DELAY) > DELAY * 0.8, "a host was asked again before its pause was over"
 
 
@@ -179,7 +180,7 @@ def test_a_lost_slice_is_done_again_after_a_pause_and_with_the_same_letters(
     assert sorted(path.name for path in (corpus / "crawl/outbox").iterdir()) == letters
     deliver(crawl_slice(number, slow), slow)
     asked = [[request.at for request in web.asked[before:]] for web, before in zip(webs[1], begun, strict=True)]
-    gaps = [after - before for times in asked for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for times in asked for before, after in pairwise(times)]
     assert gaps and min(gaps) > pause * 0.9
     go_on(first)
     assert ended(corpus) == alone
