@@ -11,7 +11,7 @@ from typing import Any
 
 from crawlers.settings import Settings
 from pipelines import flags
-from pipelines.files import join
+from pipelines.files import is_remote, join
 from pipelines.fit import Fit
 from pipelines.list_flags import FIT, KNOWN, SAMPLES
 from pipelines.row_shard import HASHES, OUTCOME, RowShards
@@ -71,6 +71,10 @@ def read(words: Sequence[str], ours: Collection[str] = ()) -> ListRun:
         raise BadInput(
             f"--{lost[0]}: a corpus keeps pictures as they came, and of a list its URLs and texts;"
             " give --output_folder, or for a release see: tuwen pack --help"
+        )
+    if is_remote(folder) and not named:
+        raise BadInput(
+            f"--output_folder {folder}: samples are made from a crawl in a local folder; give --out CORPUS, too"
         )
     rest += ["--url-list", given["url_list"], "--url-col", given.get("url_col") or "url"]
     rest += ["--caption-col", given["caption_col"]] if given.get("caption_col") else []

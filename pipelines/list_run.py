@@ -11,12 +11,14 @@ from pipelines.corpus import Corpus
 from pipelines.crawl import crawl
 from pipelines.crawl_options import CrawlOptions
 from pipelines.crawl_way import way
+from pipelines.files import is_remote
 from pipelines.given import given
 from pipelines.img2dataset import ListRun
 from pipelines.progress import summary
+from schemas.errors import BadInput
 
 
-def list_run(options: CrawlOptions, wanted: ListRun, said: Mapping[str, Any]) -> None:
+def list_run(options: CrawlOptions, wanted: ListRun, said: Mapping[str, Any] | None = None) -> None:
     """Fetch the pictures of a list into OUT and write the samples that are wanted; goes on where it stopped.
 
     `said` are the options that stand on the command line, beside those of img2dataset.
@@ -24,6 +26,8 @@ def list_run(options: CrawlOptions, wanted: ListRun, said: Mapping[str, Any]) ->
     """
     for note in wanted.notes:
         print(f"tuwen: {note}", file=sys.stderr)
+    if wanted.samples is not None and is_remote(options.out):
+        raise BadInput(f"--out {options.out}: samples are made from a crawl in a local folder; give one, or no samples")
     options = replace(options, input_format=wanted.input_format or options.input_format)
     if wanted.samples is not None and options.url_list:
         from pipelines.engine import Engine  # imports Beam, which takes a second
@@ -34,7 +38,7 @@ def list_run(options: CrawlOptions, wanted: ListRun, said: Mapping[str, Any]) ->
         check_engine(engine)
         check(options.url_list, options.input_format, wanted.samples)
     asked = {"engine": wanted.engine, "workers": wanted.workers} if wanted.engine else {}
-    crawl(options, way(options, {**said, **asked}), **wanted.changes)
+    crawl(options, way(options, {**(said or {}), **asked}), **wanted.changes)
     if wanted.samples is not None and options.url_list:
         from pipelines.listed import write_samples
 

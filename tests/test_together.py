@@ -134,6 +134,9 @@ BAD = [
     ),
     (("crawl", "--warc", "{out}.warc", "--out", "{out}"), ("--warc", "no such file")),
     (("crawl", "--url_list", "{csv}", "--output_folder", "{out}", "--engine", "spark"), ("spark", "flink")),
+    (("crawl", "--url_list", "{csv}", "--output_folder", "s3://b/c"), ("--output_folder", "local folder", "--out")),
+    (("crawl", "--url_list", "{csv}", "--output_folder", "{out}", "--out", "s3://b/c"), ("--out", "local folder")),
+    (("crawl", "--url-list", "s3://b/list.csv", "--out", "{out}"), ("--url-list", "a path")),
     ((*SEEDS, "--delay", "-1"), ("--delay", "0 or more")),
 ]
 
