@@ -19,7 +19,7 @@ import msgspec
 
 from crawlers import slices
 from crawlers.partition import Partition
-from crawlers.slices import Record, Stamp
+from crawlers.slices import Record
 from pipelines import fenced, files
 from pipelines.corpus import Corpus
 from schemas.errors import Damaged, WorkFailed
@@ -41,6 +41,10 @@ class SliceFiles:
         """Its state."""
         return self.corpus.crawl("state", f"part-{self.partition.number:02}.sqlite")
 
+    def state_in(self, here: Path) -> Path:
+        """Its state in a folder of a worker."""
+        return here / "crawl" / "state" / f"part-{self.partition.number:02}.sqlite"
+
     def attempt(self, name: str, *parts: str) -> str:
         """A path in the folder of an attempt."""
         return self.corpus.crawl("attempts", self.partition.name, name, *parts)
@@ -59,7 +63,7 @@ class SliceFiles:
 
     def pull(self, here: Path) -> str:
         """Bring the state, and what it still writes to, into a folder of one's own; the tag of the state."""
-        path = here / "crawl" / "state" / f"part-{self.partition.number:02}.sqlite"
+        path = self.state_in(here)
         path.parent.mkdir(parents=True)
         tag = fenced.get(self.state, path)
         if tag == fenced.NEW:
@@ -97,7 +101,7 @@ class SliceFiles:
 
         Raises WorkFailed, with nothing changed, where another attempt was first.
         """
-        path = here / "crawl" / "state" / f"part-{self.partition.number:02}.sqlite"
+        path = self.state_in(here)
         if fenced.tag(self.state) != tag or not fenced.put(self.state, path, tag):
             raise self.late()
 
@@ -149,12 +153,6 @@ class SliceFiles:
             if any(f"-{self.partition.name}-" in name for name in listed):
                 folders = self.corpus.crawl(folder)
                 raise Damaged(f"{self.state}: missing, though {folders} has files; restore it, or remove them all")
-
-
-def stamp_of(here: Path, partition: Partition) -> Stamp:
-    """The stamp of the state that was pulled into a folder."""
-    path = here / "crawl" / "state" / f"part-{partition.number:02}.sqlite"
-    return slices.stamp(path) if path.exists() else Stamp()
 
 
 def _download(path: str, to: Path) -> None:

@@ -92,45 +92,62 @@ def crawl_slice(number: int, told: Slices) -> Attempt:
     place, settings = told.files(number), told.settings[number]
     with tempfile.TemporaryDirectory(prefix=f"tuwen-{settings.partition.name}-") as folder:
         here = Path(folder)
-        state = here / "crawl" / "state" / f"part-{number:02}.sqlite"
-        tag = place.pull(here)
-        before = slices.stamp(state) if tag else Stamp()
-        place.publish(before.attempt)  # where a worker died before that
-        vain = {name: made for name, made in place.attempts().items() if name != before.attempt}
-        known, traces = slices.sealed(state) if tag else {}, slices.traces(state)
-        unsealed = slices.unsealed(state) if tag else []
-        place.check(known)
-        name = uuid.uuid4().hex[:12]
+        state, name = place.state_in(here), uuid.uuid4().hex[:12]
+        begun = _begin(place, here)
         talk = _Talk(place, name, here)
         talk({})
-        if vain:
+        if begun.vain:
             _be_late(state, settings)
         letters = place.take_letters(here)
-        fault = _crawl(told, settings, here, talk, before, traces)
-        waiting = [path.name for path in sorted((here / "crawl" / "outbox").glob("r*.parquet"))]
-        read = [place.corpus.crawl("outbox", one) for one in letters if one not in waiting]
-        if slices.traces(state) == traces and not vain and place.record() is not None:
+        fault = _crawl(told, settings, here, talk, begun)
+        left = [path.name for path in sorted(here.glob("crawl/outbox/r*.parquet"))]
+        read = [place.corpus.crawl("outbox", one) for one in letters if one not in left]
+        if slices.traces(state) == begun.traces and not begun.vain and place.record() is not None:
             place.forget({name: [LIVE]})
             files.remove(read)
             return number, ""
-        slices.put_stamp(state, Stamp(before.number + 1, name, told.again or before.again))
-        made = [one for one in slices.sealed(state) if one not in known]
-        place.stage(name, here, [*made, *(f"outbox/{one}" for one in waiting if one not in letters)])
-        place.commit(here, tag)
-        files.remove([*read, *(place.corpus.crawl(*one.split("/")) for one in unsealed)])
-        place.forget(vain)  # listed before this one counted, so none of them can any more
+        slices.put_stamp(state, Stamp(begun.stamp.number + 1, name, told.again or begun.stamp.again))
+        made = [one for one in slices.sealed(state) if one not in begun.known]
+        place.stage(name, here, [*made, *(f"outbox/{one}" for one in left if one not in letters)])
+        place.commit(here, begun.tag)
+        files.remove([*read, *(place.corpus.crawl(*one.split("/")) for one in begun.unsealed)])
+        place.forget(begun.vain)  # listed before this one counted, so none of them can any more
         place.put_record(slices.record(state, settings.partition.of, fault), here)
     return number, name
 
 
-def _crawl(told: Slices, settings: Settings, here: Path, talk: _Talk, before: Stamp, traces: str) -> str:
+@dataclass(frozen=True)
+class _Begun:
+    """What a slice begins with: the state as it was, and what lay in the corpus then."""
+
+    tag: str
+    stamp: Stamp
+    traces: str
+    known: Mapping[str, int]  # the files that count
+    unsealed: Sequence[str]
+    vain: dict[str, list[str]]  # attempts that do not count, of workers that died or are late
+
+
+def _begin(place: SliceFiles, here: Path) -> _Begun:
+    """Bring the state, finish what the slice before has left to do, and look whether all that counts is there."""
+    state = place.state_in(here)
+    tag = place.pull(here)
+    stamp = slices.stamp(state) if tag else Stamp()
+    place.publish(stamp.attempt)
+    known, unsealed = (slices.sealed(state), slices.unsealed(state)) if tag else ({}, [])
+    place.check(known)
+    vain = {name: made for name, made in place.attempts().items() if name != stamp.attempt}
+    return _Begun(tag, stamp, slices.traces(state), known, unsealed, vain)
+
+
+def _crawl(told: Slices, settings: Settings, here: Path, talk: _Talk, begun: _Begun) -> str:
     """Crawl in a folder of this worker; what is wrong with the source, whose good part counts, or ''."""
     mine = replace(settings, until=time.time() + told.seconds, elsewhere=True)
-    again = bool(told.again) and told.again != before.again
+    again = bool(told.again) and told.again != begun.stamp.again
     try:
         told.source(here, mine, talk, again=again)
     except BadInput as fault:
-        if slices.traces(here / "crawl" / "state" / f"part-{settings.partition.number:02}.sqlite") == traces:
+        if slices.traces(told.files(settings.partition.number).state_in(here)) == begun.traces:
             raise
         return str(fault)
     return ""
