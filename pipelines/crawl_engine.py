@@ -43,23 +43,23 @@ def crawl_on_engine(
     allowance = Allowance(partial(_spent, corpus, number), settings, number)
     shares = {one.partition.number: one for one in allowance.shared()}
     todo: Sequence[int] = range(number)
-    named = uuid.uuid4().hex if again else ""
-    slices.stop(now=False)
+    call = uuid.uuid4().hex
     try:
         with progress("crawl") as bar:
             look = _Look(corpus, bar)
             while todo:
-                told = Slices(corpus.root, crawl, shares, way.seconds, named)
+                told = Slices(corpus.root, crawl, shares, way.seconds, call, again)
                 run(partial(_build, told, todo), job="crawl", engine=way.engine, watch=look)
                 if way.dry:
                     return {}
-                named, todo = "", busy(corpus)
+                again, todo = False, busy(corpus)
                 if not todo and allowance.left():
                     shares = {one.partition.number: one for one in allowance.shared()}
                     todo = range(number)
             look(at_once=True)
-    finally:
-        slices.stop(now=True)  # those of this process, when they were not waited for
+    except BaseException:
+        slices.stop(call)
+        raise
     after = slice_records.records(corpus)
     _refuse_faults(before, after)
     return status.total(one.status.ended for one in after.values())

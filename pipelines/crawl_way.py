@@ -26,11 +26,7 @@ class Way:
     @property
     def dry(self) -> bool:
         """Whether the first job is to be shown, and not run."""
-        from apache_beam.options.pipeline_options import TestOptions
-
-        from pipelines.engine import check
-
-        return bool(check(self.engine).view_as(TestOptions).dry_run)
+        return self.engine.dry
 
 
 def way(options: CrawlOptions, said: Mapping[str, Any], engines: Sequence[str] = ("slice_seconds",)) -> Way | None:

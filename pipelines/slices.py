@@ -7,7 +7,6 @@ See docs/decisions/0009-a-slice-counts-when-its-state-is-written.md.
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +32,7 @@ Attempt = tuple[int, str]
 """The number of a partition, and the attempt at its slice that counts; '' where there was nothing to do."""
 
 _TELL = 5.0  # seconds between two words of a slice under way: looks live, and costs an object store one small put
-_stop = threading.Event()  # that the slices of this very process shall end, and count for nothing
+_stopped: set[str] = set()  # calls whose slices in this very process shall end, and count for nothing
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -51,7 +50,8 @@ class Slices:
     source: Crawl
     settings: Mapping[int, Settings]
     seconds: float
-    again: str = ""  # a name of this call, where it shall begin a finished crawl anew
+    call: str  # the name of the call that the job is of
+    again: bool = False  # begin a finished crawl anew, once in this call
 
     def files(self, number: int) -> SliceFiles:
         """The files of a partition."""
@@ -94,7 +94,7 @@ def crawl_slice(number: int, told: Slices) -> Attempt:
         here = Path(folder)
         state, name = place.state_in(here), uuid.uuid4().hex[:12]
         begun = _begin(place, here)
-        talk = _Talk(place, name, here)
+        talk = _Talk(place, name, here, told.call)
         talk({})
         if begun.vain:
             _be_late(state, settings)
@@ -106,7 +106,7 @@ def crawl_slice(number: int, told: Slices) -> Attempt:
             place.forget({name: [LIVE]})
             files.remove(read)
             return number, ""
-        slices.put_stamp(state, Stamp(begun.stamp.number + 1, name, told.again or begun.stamp.again))
+        slices.put_stamp(state, Stamp(begun.stamp.number + 1, name, told.call if told.again else begun.stamp.again))
         made = [one for one in slices.sealed(state) if one not in begun.known]
         place.stage(name, here, [*made, *(f"outbox/{one}" for one in left if one not in letters)])
         place.commit(here, begun.tag)
@@ -143,7 +143,7 @@ def _begin(place: SliceFiles, here: Path) -> _Begun:
 def _crawl(told: Slices, settings: Settings, here: Path, talk: _Talk, begun: _Begun) -> str:
     """Crawl in a folder of this worker; what is wrong with the source, whose good part counts, or ''."""
     mine = replace(settings, until=time.time() + told.seconds, elsewhere=True)
-    again = bool(told.again) and told.again != begun.stamp.again
+    again = told.again and told.call != begun.stamp.again
     try:
         told.source(here, mine, talk, again=again)
     except BadInput as fault:
@@ -157,7 +157,7 @@ def _be_late(state: Path, settings: Settings) -> None:
     """Give hosts their pause once more: an attempt that was lost may have asked them until a moment ago."""
     if state.exists():
         slices.rest(state, time.time(), settings.delay)
-    _stop.wait(settings.delay)  # hosts that the lost attempt met first are in no state
+    time.sleep(settings.delay)  # hosts that the lost attempt met first are in no state
 
 
 class _Talk:
@@ -166,12 +166,12 @@ class _Talk:
     Only an attempt that counts removes the words of another: whoever misses its own need not go on.
     """
 
-    def __init__(self, place: SliceFiles, name: str, here: Path) -> None:
-        self._place, self._path, self._here = place, place.attempt(name, LIVE), here
+    def __init__(self, place: SliceFiles, name: str, here: Path, call: str) -> None:
+        self._place, self._path, self._here, self._call = place, place.attempt(name, LIVE), here, call
         self._told = 0.0
 
     def __call__(self, counts: Mapping[str, int]) -> None:
-        if _stop.is_set():
+        if self._call in _stopped:
             raise KeyboardInterrupt
         now = time.monotonic()
         if self._told and now - self._told < _TELL:
@@ -189,9 +189,9 @@ class _Talk:
         self._told = now
 
 
-def stop(*, now: bool) -> None:
-    """Let the slices of this process end at once, or let new ones begin."""
-    _stop.set() if now else _stop.clear()
+def stop(call: str) -> None:
+    """Let the slices of a call end at once that go on in this process, though nobody waits for them any more."""
+    _stopped.add(call)
 
 
 def deliver(attempt: Attempt, told: Slices) -> int:

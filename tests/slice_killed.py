@@ -40,7 +40,7 @@ def told(line: dict[str, Any]) -> Slices:
     sites = [Site(url, strong=strong) for url, strong in line["sites"]]
     of, changes = line["of"], line["changes"]
     settings = {one: loopback(partition=Partition(one, of), **changes) for one in range(of)}
-    return Slices(line["corpus"], partial(crawl, sites), settings, line["seconds"])
+    return Slices(line["corpus"], partial(crawl, sites), settings, line["seconds"], "a call")
 
 
 def die(point: str) -> None:

@@ -68,7 +68,7 @@ def unasked(webs: tuple[list[Web], list[Web]], alone: Ended) -> None:
 
 def slicing(webs: list[Web], corpus: Path, seconds: float = 60.0, **changes: Any) -> Slices:
     settings = {one: loopback(partition=Partition(one, OF), **changes) for one in range(OF)}
-    return Slices(str(corpus), partial(crawl, seeds(webs)), settings, seconds)
+    return Slices(str(corpus), partial(crawl, seeds(webs)), settings, seconds, "a call")
 
 
 def go_on(told: Slices, todo: list[int] | None = None) -> int:
@@ -157,27 +157,47 @@ def test_a_slice_that_is_killed_at_any_point_loses_nothing_and_doubles_nothing(
     assert not left_over(corpus)
 
 
-def test_a_lost_slice_is_done_again_after_a_pause_and_with_the_same_letters(
+def lose(number: int, told: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a worker do all of a slice but let it count."""
+
+    def lost(*_: object) -> None:
+        raise WorkFailed("lost")
+
+    with monkeypatch.context() as patched, pytest.raises(WorkFailed, match="lost"):
+        patched.setattr(SliceFiles, "commit", lost)
+        crawl_slice(number, told)
+
+
+def number_of(web: Web) -> int:
+    return Partition(0, OF).at(web.url("")[7:])
+
+
+def test_a_lost_slice_is_done_again_after_a_pause(
+    webs: tuple[list[Web], list[Web]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, pause = webs[0][0], 0.6
+    slow = slicing(webs[0], tmp_path, 0.05, delay=pause)
+    for _ in range(2):
+        lose(number_of(site), slow, monkeypatch)
+    for _ in range(2):
+        deliver(crawl_slice(number_of(site), slow), slow)
+    gaps = [after.at - before.at for web in webs[1] for before, after in pairwise(web.asked)]
+    assert site.paths()[:3] == ["/robots.txt"] * 3
+    assert min(gaps) > pause * 0.9
+
+
+def test_a_lost_slice_is_done_again_with_the_same_letters(
     webs: tuple[list[Web], list[Web]], alone: Ended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corpus, pause = tmp_path / "slices", 0.6
-    first = slicing(webs[0], corpus)
-    for attempt in [crawl_slice(number, first) for number in range(OF)]:
-        deliver(attempt, first)
+    corpus = tmp_path / "slices"
+    told = slicing(webs[0], corpus)
+    for attempt in [crawl_slice(number, told) for number in range(OF)]:
+        deliver(attempt, told)
     letters = sorted(path.name for path in (corpus / "crawl/outbox").iterdir())
-    number = int(letters[0].removesuffix(".parquet")[-2:])
-    slow, begun = slicing(webs[0], corpus, 0.05, delay=pause), [len(web.asked) for web in webs[1]]
-    with monkeypatch.context() as lost:
-        lost.setattr(SliceFiles, "commit", lambda *_: (_ for _ in ()).throw(WorkFailed("lost")))
-        for _ in range(2):
-            with pytest.raises(WorkFailed, match="lost"):
-                crawl_slice(number, slow)
-    assert sorted(path.name for path in (corpus / "crawl/outbox").iterdir()) == letters
-    deliver(crawl_slice(number, slow), slow)
-    asked = [[request.at for request in web.asked[before:]] for web, before in zip(webs[1], begun, strict=True)]
-    gaps = [after - before for times in asked for before, after in pairwise(times)]
-    assert gaps and min(gaps) > pause * 0.9
-    go_on(first)
+    for number in busy(Corpus(str(corpus))):
+        lose(number, told, monkeypatch)
+    assert letters and sorted(path.name for path in (corpus / "crawl/outbox").iterdir()) == letters
+    go_on(told)
     assert ended(corpus) == alone
 
 
@@ -186,7 +206,7 @@ def test_of_two_workers_at_one_slice_one_loses_and_changes_nothing(
 ) -> None:
     corpus = tmp_path / "slices"
     told = slicing(webs[0], corpus)
-    number = told.settings[0].partition.at(webs[0][0].url("/").split("/")[2])
+    number = number_of(webs[0][0])
     said: list[object] = []
 
     def work() -> None:
@@ -218,7 +238,7 @@ def test_a_late_worker_leaves_what_nobody_reads(
     """One that was given up for lost, and wakes when the crawl is done."""
     corpus = tmp_path / "slices"
     told = slicing(webs[0], corpus)
-    number = told.settings[0].partition.at(webs[0][0].url("/").split("/")[2])
+    number = number_of(webs[0][0])
     said: list[str] = []
 
     def late() -> None:
@@ -270,7 +290,7 @@ def test_an_interrupted_crawl_goes_on_by_slices_and_back(
     settings = loopback(partition=Partition(0, 1), checkpoint_responses=3, hosts=2)
     with pytest.raises(RuntimeError):
         crawl(seeds(webs[0]), corpus, settings, stop)
-    told = Slices(str(corpus), partial(crawl, seeds(webs[0])), {0: settings}, 0.05)
+    told = Slices(str(corpus), partial(crawl, seeds(webs[0])), {0: settings}, 0.05, "a call")
     for _ in range(3):
         deliver(crawl_slice(0, told), told)
     crawl_slice(0, told)  # it counts, and its worker dies before what it made is where it is read
@@ -293,7 +313,7 @@ def test_pair_waits_for_the_last_slice(webs: tuple[list[Web], list[Web]], tmp_pa
 def test_a_round_that_begins_anew_begins_once(webs: tuple[list[Web], list[Web]], tmp_path: Path) -> None:
     told = slicing(webs[0], tmp_path)
     go_on(told)
-    anew = replace(told, again="this call")
+    anew = replace(told, call="another", again=True)
     for _ in range(2):  # as where a worker is lost after its slice counted
         for number in range(OF):
             deliver(crawl_slice(number, anew), anew)
@@ -315,7 +335,7 @@ def test_a_list_is_taken_in_slice_by_slice(
     urls.write_bytes(f"url,caption\n{rows}".encode() + (b"\xff\xfe" * 100_000 if broken else b""))
     source = partial(from_list, str(urls), "url", "caption")
     settings = {one: loopback(partition=Partition(one, OF)) for one in range(OF)}
-    told = Slices(str(tmp_path / "slices"), source, settings, 60.0)
+    told = Slices(str(tmp_path / "slices"), source, settings, 60.0, "a call")
     if not broken:
         assert go_on(told) > 3
         crawl_settings: Settings = loopback()
