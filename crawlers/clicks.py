@@ -51,9 +51,13 @@ def from_click_log(
     path = check_click_log(click_log)
     with opened(corpus, settings) as (frontier, store, state):
         file = Taken.load(state, str(path.resolve()), {})  # no option says how it is read
-        begun = file.records
+        begun, cut = file.records, False
         for shown in islice(rows(path), begun, None):
             frontier.open_round()
+            if file.records > begun and settings.over(time.time(), store.sealed):
+                file.save(state)
+                cut = True
+                break
             if not frontier.holds(asked_as(shown.image_url)[0]):
                 file.add("another partition's")
                 continue
@@ -69,10 +73,10 @@ def from_click_log(
                 store.checkpoint()
                 if store.full():
                     store.seal()
-        if file.records > begun:
+        if file.records > begun and not cut:
             file.log(state, store, time.time())
             file.save(state)
-        rounds([], frontier, store, state, settings, report, again=again)
+        rounds([], frontier, store, state, settings, report, again=again, cut=cut)
         return frontier.counts()
 
 

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +39,14 @@ class Source(Protocol):
     async def feed(self) -> None:
         """Take a little in."""
         ...
+
+
+class Ending(Enum):
+    """Why the serving of a round came to an end."""
+
+    DONE = "nothing waits"
+    OVER = "the time of this slice is"
+    TOLD = "by a signal"
 
 
 _REPORT_SECONDS = 0.2  # between two reports: as often as an eye can follow
@@ -96,12 +105,18 @@ def rounds(
     source: Source | None = None,
     *,
     again: bool = False,
+    cut: bool = False,
 ) -> dict[str, int]:
-    """Serve round after round until nothing waits, here or in a letter of another partition; the counts of all."""
+    """Serve round after round until nothing waits, here or in a letter of another partition; the counts of all.
+
+    A slice, which `settings.until` makes of it, ends earlier: its round is not finished then, and is gone on with. Nor
+    is it where what there is to do was `cut` by the end of the slice.
+    """
     outbox = Outbox(state, settings.partition)
     work = frontier.begin(sites, again=again)
     while outbox.take_in(frontier) or work:
-        run(frontier, store, state, settings, report, source)
+        if not run(frontier, store, state, settings, report, source, cut=cut):
+            break
         work = frontier.begin(sites)
     return frontier.counts()
 
@@ -113,19 +128,27 @@ def run(
     settings: Settings,
     report: Report | None = None,
     source: Source | None = None,
-) -> None:
-    """Serve all that waits, and seal. Raises KeyboardInterrupt, after a checkpoint, on SIGINT or SIGTERM."""
+    *,
+    cut: bool = False,
+) -> bool:
+    """Serve all that waits, and seal; False where the slice was over before, or what there is to do was `cut`.
+
+    Raises KeyboardInterrupt, after a checkpoint, on SIGINT or SIGTERM.
+    """
     store.checkpoint()
-    stopped = asyncio.run(_serve(frontier, store, state, settings, report, source))
-    if stopped:
+    ending = asyncio.run(_serve(frontier, store, state, settings, report, source))
+    if ending is Ending.TOLD:
         store.checkpoint()
         raise KeyboardInterrupt
     Outbox(state, settings.partition).write(frontier.round)
-    frontier.end()
+    done = ending is Ending.DONE and not cut
+    if done:
+        frontier.end()
     store.seal()
     store.checkpoint()
     if report is not None:
         report(frontier.counts())
+    return done
 
 
 async def _serve(
@@ -135,8 +158,8 @@ async def _serve(
     settings: Settings,
     report: Report | None,
     source: Source | None,
-) -> bool:
-    """Keep every ready host busy with one URL, until none waits; whether it was told to stop."""
+) -> Ending:
+    """Keep every ready host busy with one URL, until none waits or the slice is over."""
     under_way = UnderWay()
     with _told_to_stop(under_way.stop):
         try:
@@ -149,13 +172,31 @@ async def _serve(
                         under_way.start(source.feed())
                     wait = _start(frontier, visitor, under_way, settings)
                     if not len(under_way) and wait is None:
-                        return False
-                    pause = settings.checkpoint_seconds if wait is None else min(wait, settings.checkpoint_seconds)
-                    await under_way.one_ends(pause)
+                        return Ending.DONE
+                    if settings.over(time.time(), store.sealed):  # not before something was started
+                        await _let_end(under_way, beat, settings)
+                        return Ending.TOLD if under_way.stopped else Ending.OVER
+                    await under_way.one_ends(_pause(wait, settings))
                     beat()
-                return True
+                return Ending.TOLD
         finally:
             await under_way.cancel()
+
+
+def _pause(wait: float | None, settings: Settings) -> float:
+    """Seconds to the next look, though nothing ends before."""
+    pauses = [settings.checkpoint_seconds]
+    pauses += [] if wait is None else [wait]
+    pauses += [] if settings.until is None else [max(settings.until - time.time(), 0.0)]
+    return min(pauses)
+
+
+async def _let_end(under_way: UnderWay, beat: Callable[[], None], settings: Settings) -> None:
+    """Wait for what is under way: a host that was asked is not asked again, as it would be for what is cut off."""
+    end = time.monotonic() + settings.deadline  # no request lasts longer
+    while len(under_way) and not under_way.stopped and time.monotonic() < end:
+        await under_way.one_ends(settings.checkpoint_seconds)
+        beat()
 
 
 def _start(frontier: Frontier, visitor: Visitor, under_way: UnderWay, settings: Settings) -> float | None:

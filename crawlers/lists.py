@@ -45,15 +45,19 @@ def from_list(
     files = check_list(url_list, url_col, caption_col, input_format)
     with opened(corpus, settings) as (frontier, store, state):
         faults: list[BadInput] = []
+        cut = False
         known = {file: _known(file, state, url_col, caption_col, input_format) for file in files}
         for file in files:
             taken = known[file]
             try:
-                _take_in(rows(file, url_col, caption_col, input_format), taken, frontier, store, state)
+                listed = rows(file, url_col, caption_col, input_format)
+                cut = not _take_in(listed, taken, frontier, store, state, settings)
             except BadInput as fault:
                 faults.append(fault)
                 _end(taken, frontier, store, state, Outcome.BAD_TYPE, str(fault))
-        rounds([], frontier, store, state, settings, report, again=again)
+            if cut:
+                break
+        rounds([], frontier, store, state, settings, report, again=again, cut=cut)
         if faults:
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
             raise BadInput(f"{faults[0]}{more}; the rows before it count: mend the file, and run again")
@@ -77,11 +81,19 @@ def _known(file: Path, state: State, url_col: str, caption_col: str | None, inpu
     return Taken.load(state, str(file.resolve()), {"--input-format": form.removesuffix(".gz"), **columns})
 
 
-def _take_in(listed: Iterator[tuple[str, str]], file: Taken, frontier: Frontier, store: Store, state: State) -> None:
-    """Let every row wait that was not taken in before; the state counts them in the transaction that holds them."""
+def _take_in(
+    listed: Iterator[tuple[str, str]], file: Taken, frontier: Frontier, store: Store, state: State, settings: Settings
+) -> bool:
+    """Let every row wait that was not taken in before; the state counts them in the transaction that holds them.
+
+    False where the slice was over before the list.
+    """
     begun = file.records
     for written, caption in islice(listed, begun, None):
         frontier.open_round()
+        if file.records > begun and settings.over(time.time(), store.sealed):
+            file.save(state)
+            return False
         if not frontier.holds(asked_as(written)[0]):
             file.add("another partition's")  # which reads the list too
             continue
@@ -97,6 +109,7 @@ def _take_in(listed: Iterator[tuple[str, str]], file: Taken, frontier: Frontier,
     if file.records > begun or not file.done:
         file.done = True
         _end(file, frontier, store, state)
+    return True
 
 
 def _end(

@@ -1,7 +1,7 @@
 """What one partition found for another: written whole when a round ends, taken in once when the other begins.
 
-A file is named by its round, its sender and its receiver. A kill between any two steps does no harm: what was written
-twice is the same, and the receiver remembers in its state what it took in before it removes the file.
+A file is named by its round, its sender, its number and its receiver. A kill between any two steps does no harm: what
+was written twice is the same, and the receiver remembers in its state what it took in before it removes the file.
 """
 
 from __future__ import annotations
@@ -37,13 +37,16 @@ class Outbox:
         self._partition = partition
 
     def write(self, number: int) -> None:
-        """Write what crawl round `number` found for others. The caller commits the state after it."""
+        """Write what crawl round `number` found for others so far. The caller commits the state after it."""
+        sent = self._state.get("letters")
         for receiver in range(self._partition.of):
             found = self._state.db.execute(_AWAY, (-receiver,))
             rows = found.fetchmany(_ROWS)
             if not rows:
                 continue
-            name = f"r{number:04}-{self._partition.name}-to-{Partition(receiver, self._partition.of).name}.parquet"
+            own, other = self._partition.name, Partition(receiver, self._partition.of).name
+            name = f"r{number:04}-{own}-{sent:05}-to-{other}.parquet"
+            self._state.put("letters", sent + 1)
             with whole(self._folder / name) as file, pq.ParquetWriter(file, OUTBOX, compression="zstd") as writer:
                 while rows:
                     writer.write_table(_table(rows))

@@ -58,6 +58,9 @@ class Settings:
     segment_rows: int = 100_000  # of log or found in one segment: some 200 MB while they are written
     checkpoint_responses: int = 200  # what a kill -9 costs at most: these are fetched again …
     checkpoint_seconds: float = 2.0  # … or what came in this time
+    until: float | None = None  # seconds since 1970, when to end in good order and go on another time: see `over`
+    slice_bytes: int = 2 * 1024**3  # of WARC that end such a slice early: any worker's disk has room for so much
+    elsewhere: bool = False  # what is sealed is kept in another folder than this one, which looks after it
 
     def __post_init__(self) -> None:
         if not _TOKEN.fullmatch(self.agent):
@@ -72,6 +75,10 @@ class Settings:
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:
                 raise BadInput(f"--{name.replace('_', '-')} {limit}: give 0 or more")
+
+    def over(self, now: float, kept: int = 0) -> bool:
+        """Whether the slice of a crawl that may last `until` then has ended, or has sealed as much as it may."""
+        return self.until is not None and (now >= self.until or kept >= self.slice_bytes)
 
     @cached_property
     def ignored(self) -> dict[str, str]:

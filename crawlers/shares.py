@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,15 +27,16 @@ class Spent:
 class Allowance:
     """`max_pages` and `max_images` of a crawl in partitions: equal shares, and what one leaves goes to the others."""
 
-    def __init__(self, corpus: Path, settings: Settings, number: int) -> None:
-        self._corpus, self._settings, self._number = corpus, settings, number
+    def __init__(self, past: Callable[[], list[Spent]], settings: Settings, number: int) -> None:
+        """`past` tells what each of `number` partitions has spent so far."""
+        self._past, self._settings, self._number = past, settings, number
         self._limits = {UrlKind.PAGE: settings.max_pages, UrlKind.IMAGE: settings.max_images}
         self._given: dict[tuple[UrlKind, int], int] = {}  # who wanted more and may take it, and what it had taken
         self._sated: set[tuple[UrlKind, int]] = set()  # wanted more, might have taken it, and did not: another limit
 
     def shared(self) -> list[Settings]:
         """The settings of each partition for its next turn: what is left is shared by those who want, or by all."""
-        past = spent(self._corpus, self._number)
+        past = self._past()
         pages, images = (self._shares(kind, past) for kind in KINDS)
         return [
             replace(
@@ -46,7 +47,7 @@ class Allowance:
 
     def left(self) -> bool:
         """Whether something is left that a partition wants."""
-        past = spent(self._corpus, self._number)
+        past = self._past()
         self._sated |= {(kind, one) for (kind, one), had in self._given.items() if past[one].taken[kind] == had}
         self._given.clear()
         return any(
@@ -69,19 +70,24 @@ class Allowance:
 
 def spent(corpus: Path, number: int) -> list[Spent]:
     """What each of so many partitions has spent, as of its last checkpoint; nothing before the first."""
-    return [_spent(corpus / "crawl" / "state" / f"part-{one:02}.sqlite") for one in range(number)]
+    return [spent_of(corpus / "crawl" / "state" / f"part-{one:02}.sqlite") for one in range(number)]
 
 
-def _spent(path: Path) -> Spent:
+NOTHING = Spent(dict.fromkeys(KINDS, 0), frozenset())
+"""What a partition has spent before it begins."""
+
+
+def spent_of(path: Path) -> Spent:
+    """What the partition of a state has spent, as of its last checkpoint."""
     if not path.exists():
-        return Spent(dict.fromkeys(KINDS, 0), frozenset())
+        return NOTHING
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
         try:
             taken = dict(db.execute("SELECT name, value FROM meta WHERE name LIKE 'taken %'"))
             left = {row[0] for row in db.execute("SELECT DISTINCT kind FROM urls WHERE outcome = ?", (Outcome.BUDGET,))}
             unread = db.execute("SELECT 1 FROM taken_in WHERE NOT done LIMIT 1").fetchone()  # pages of an archive
         except sqlite3.OperationalError:  # it is being made
-            return Spent(dict.fromkeys(KINDS, 0), frozenset())
+            return NOTHING
     wants = left | ({UrlKind.PAGE} if unread else set())
     return Spent(
         {kind: int(taken.get(f"taken {kind}", 0)) for kind in KINDS},

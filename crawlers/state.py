@@ -225,7 +225,11 @@ def partitions_of(path: Path) -> int:
 def check_partitions(corpus: Path, number: int) -> None:
     """Raise BadInput where a crawl goes in another number of partitions: its hosts would change hands."""
     for path in sorted((corpus / "crawl" / "state").glob("part-*.sqlite")):
-        of = partitions_of(path)
-        if of not in (0, number):
-            way = "leave --partitions away" if of == 1 else f"say --partitions {of}, or --partition i/{of}"
-            raise BadInput(f"{path}: this crawl goes in {of} partition{'s' * (of > 1)}, not {number}; {way}")
+        refuse_other(str(path), partitions_of(path), number)
+
+
+def refuse_other(path: str, of: int, number: int) -> None:
+    """Raise BadInput where the crawl of a state goes in `of` partitions, and not in `number`; 0 is not known yet."""
+    if of not in (0, number):
+        way = "leave --partitions away" if of == 1 else f"say --partitions {of}, or --partition i/{of}"
+        raise BadInput(f"{path}: this crawl goes in {of} partition{'s' * (of > 1)}, not {number}; {way}")

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,12 +21,16 @@ T = TypeVar("T")
 
 _SLOWEST = 10  # hosts that are shown
 _RATE_SECONDS = 60.0  # over which a rate is taken
+_PLACES = """
+SELECT name, address, (SELECT count(*) FROM urls WHERE host = hosts.id AND outcome IS NULL) FROM hosts ORDER BY name
+"""
 
 
 class Host(msgspec.Struct, frozen=True):
     """One host's queue. `left` is the outcome in which what waits there will end, '' while it is asked."""
 
     host: str
+    partition: int  # whose it is
     address: str
     waiting: int
     answers: int
@@ -38,10 +43,29 @@ class Host(msgspec.Struct, frozen=True):
     traps: int
 
 
+class Part(msgspec.Struct, frozen=True):
+    """One partition's part of a crawl."""
+
+    hosts: int  # that it has met
+    waiting: int  # URLs in their queues
+    ended: int  # URLs with their outcome, over all rounds
+    checkpoint: float  # of its state, in seconds since 1970
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where one host is: at which address, in which partition, and with how many URLs that wait."""
+
+    host: str
+    partition: int
+    address: str
+    waiting: int
+
+
 class Status(msgspec.Struct, frozen=True):
     """What the state said at the last checkpoint."""
 
     partitions: int
+    parts: dict[str, Part]  # by the names of the partitions: which hosts are whose, in numbers
     round: int
     finished: bool
     letters: int  # files of URLs that one partition has for another
@@ -65,12 +89,23 @@ def status(corpus: Path) -> Status:
     paths = _states(corpus)
     if not paths:
         raise BadInput(f"{corpus}: no crawl here; run: tuwen crawl --seeds … --out {corpus}")
-    return _over_all([_reading(path, _read) for path in paths], undelivered(corpus / "crawl"))
+    return over_all([status_of(path) for path in paths], undelivered(corpus / "crawl"))
+
+
+def status_of(path: Path) -> Status:
+    """The status of one partition, by its state. Raises WorkFailed where that cannot be read."""
+    return _reading(path, partial(_read, int(path.stem.removeprefix("part-"))))
+
+
+def places_of(path: Path) -> list[Place]:
+    """Every host that one partition has met."""
+    number = int(path.stem.removeprefix("part-"))
+    return _reading(path, lambda db: [Place(row[0], number, row[1], row[2]) for row in db.execute(_PLACES)])
 
 
 def counts(corpus: Path) -> dict[str, int]:
     """How many URLs ended how over all partitions, as of the last checkpoint of each; empty before the first."""
-    return _sum(_reading(path, _counts) for path in _states(corpus))
+    return total(_reading(path, _counts) for path in _states(corpus))
 
 
 def waits(corpus: Path, now: float) -> list[late.Wait]:
@@ -94,17 +129,18 @@ def _reading(path: Path, read: Callable[[sqlite3.Connection], T]) -> T:
         ) from None
 
 
-def _over_all(parts: list[Status], letters: int) -> Status:
-    """One status of several, each of a partition."""
+def over_all(parts: list[Status], letters: int) -> Status:
+    """One status of several, each of a partition; `letters` lie between them."""
     hosts = [host for part in parts for host in part.slowest]
     return Status(
         partitions=len(parts),
+        parts={name: part for one in parts for name, part in one.parts.items()},
         round=max(part.round for part in parts),
         finished=all(part.finished for part in parts) and not letters,
         letters=letters,
-        waiting=_sum(part.waiting for part in parts),
+        waiting=total(part.waiting for part in parts),
         hosts=sum(part.hosts for part in parts),
-        ended=_sum(part.ended for part in parts),
+        ended=total(part.ended for part in parts),
         traps=sum(part.traps for part in parts),
         answers_per_second=sum(part.answers_per_second for part in parts),
         bytes_per_second=sum(part.bytes_per_second for part in parts),
@@ -114,11 +150,12 @@ def _over_all(parts: list[Status], letters: int) -> Status:
     )
 
 
-def _sum(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
+def total(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The counts of all parts together, by name."""
+    found: Counter[str] = Counter()
     for part in parts:
-        total.update(part)
-    return dict(sorted(total.items()))
+        found.update(part)
+    return dict(sorted(found.items()))
 
 
 def _counts(db: sqlite3.Connection) -> dict[str, int]:
@@ -126,36 +163,39 @@ def _counts(db: sqlite3.Connection) -> dict[str, int]:
     return {f"{kind}/{outcome}": number for kind, outcome, number in rows}
 
 
-def _read(db: sqlite3.Connection) -> Status:
+def _read(number: int, db: sqlite3.Connection) -> Status:
     meta = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('round', 'finished')"))
     at = db.execute("SELECT coalesce(max(at), 0) FROM beats").fetchone()[0]
     seconds, answers, received = db.execute(
         "SELECT coalesce(sum(seconds), 0), coalesce(sum(answers), 0), coalesce(sum(bytes), 0) FROM beats WHERE at > ?",
         (at - _RATE_SECONDS,),
     ).fetchone()
+    waiting = dict(db.execute("SELECT kind, count(*) FROM urls WHERE outcome IS NULL GROUP BY kind ORDER BY kind"))
+    met, ended = db.execute("SELECT count(*) FROM hosts").fetchone()[0], _counts(db)
     return Status(
         partitions=1,
+        parts={f"p{number:02}": Part(met, sum(waiting.values()), sum(ended.values()), at)},
         letters=0,
         round=int(meta.get("round", 0)),
         finished=bool(meta.get("finished", 0)),
-        waiting=dict(db.execute("SELECT kind, count(*) FROM urls WHERE outcome IS NULL GROUP BY kind ORDER BY kind")),
+        waiting=waiting,
         hosts=db.execute("SELECT count(DISTINCT host) FROM urls WHERE outcome IS NULL").fetchone()[0],
-        ended=_counts(db),
+        ended=ended,
         traps=db.execute("SELECT coalesce(sum(traps), 0) FROM hosts").fetchone()[0],
         answers_per_second=answers / seconds if seconds else 0.0,
         bytes_per_second=received / seconds if seconds else 0.0,
         checkpoint=at,
-        slowest=_slowest(db),
+        slowest=_slowest(number, db),
         late=late.waits(db, at),
     )
 
 
-def _slowest(db: sqlite3.Connection) -> list[Host]:
+def _slowest(number: int, db: sqlite3.Connection) -> list[Host]:
     rows = db.execute(
-        "SELECT name, address, waiting, answers, bytes, seconds, wait,"
+        "SELECT name, ?, address, waiting, answers, bytes, seconds, wait,"
         " CASE WHEN left = '' THEN waiting * (seconds + wait) ELSE 0 END AS eta, strikes, left, traps FROM hosts"
         " JOIN (SELECT host, count(*) AS waiting FROM urls WHERE outcome IS NULL GROUP BY host) ON host = id"
         " ORDER BY eta DESC, waiting DESC, name LIMIT ?",
-        (_SLOWEST,),
+        (number, _SLOWEST),
     )
     return [Host(*row) for row in rows]

@@ -65,6 +65,7 @@ class Store:
         self._lengths: dict[str, int] = {}  # of the open files
         self._payloads: dict[str, tuple[Any, ...]] = {}  # those that came since the last checkpoint, by digest
         self._rows: dict[str, int] = {}  # that wait for the seal, by table
+        self.sealed = 0  # bytes of WARC since this was opened
         self._recover()
         for table in ("log", "found"):
             self._rows[table] = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
@@ -207,6 +208,7 @@ class Store:
             if not path.exists() or path.stat().st_size != length:
                 raise Damaged(f"{path}: missing or altered while it was being finished; restore it, or crawl anew")
             self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (name, length))
+            self.sealed += length
         for table, schema, order in (
             ("log", LOG, "url, kind"),
             ("found", FOUND, "page_url, image_url, source, text"),
@@ -237,7 +239,8 @@ class Store:
 
     def _recover(self) -> None:
         """Bring the files back to the last checkpoint. Raises Damaged for one that is missing or altered."""
-        for name, length in self._db.execute("SELECT name, length FROM files ORDER BY name"):
+        files = () if self._settings.elsewhere else self._db.execute("SELECT name, length FROM files ORDER BY name")
+        for name, length in files:
             path = self._folder / name
             if not path.exists() or path.stat().st_size != length:
                 fault = "is not as it was written" if path.exists() else "is missing"

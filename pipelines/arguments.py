@@ -11,7 +11,7 @@ LISTS = ("--seeds", "--warc", "--allow-address", "--family", "--model", "--again
 
 
 DRY_RUN = "--dry-run"
-BEAM_VERBS = ("pair", "measure", "cluster", "judge", "pack", "release", "verify")
+BEAM_VERBS = ("crawl", "pair", "measure", "cluster", "judge", "pack", "release", "verify")
 """What is one job of Beam, and can be shown without running it."""
 
 

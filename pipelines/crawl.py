@@ -10,31 +10,42 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crawlers import status
 from crawlers.settings import CONTACT, Settings
-from pipelines import files
+from pipelines import files, slice_records
 from pipelines.corpus import Corpus
 from pipelines.crawl_options import CrawlOptions
+from pipelines.crawl_way import Way
 from pipelines.partitions import Crawl, crawl_all
 from pipelines.progress import progress, summary
-from pipelines.sources import chosen
+from pipelines.sources import anywhere, chosen
 from pipelines.waiting import Told
 from schemas.errors import BadInput
 
 
-def crawl(options: CrawlOptions, **changes: Any) -> dict[str, int]:
+def crawl(options: CrawlOptions, way: Way | None = None, **changes: Any) -> dict[str, int]:
     """Crawl what the options name into OUT/crawl; returns and prints the number of URLs by kind and outcome.
 
+    `way` is how it goes on an engine; without, it goes in processes of this machine, and into a local folder.
     `changes` are of the crawler's settings, beyond what options say.
 
     Raises BadInput for options that contradict each other, and whatever the crawler does.
     """
-    settings, source = replace(options.settings(), **changes), chosen(options)
-    corpus = _local(options.out, settings)
+    settings = replace(options.settings(), **changes)
+    source = chosen(options) if way is None else chosen(anywhere(options))
+    corpus = _corpus(options.out, settings, way)
     gc.freeze()  # what is imported stays: to look at it again and again would take a tenth of the time
     try:
-        counts = _crawled(partial(source, Path(corpus.root)), corpus, settings, options)
+        if way is not None:
+            from pipelines.crawl_engine import crawl_on_engine
+
+            counts = crawl_on_engine(source, corpus, settings, options.partitions, way, again=options.again)
+        else:
+            counts = _crawled(partial(source, Path(corpus.root)), corpus, settings, options)
     finally:
         gc.unfreeze()  # else DuckDB would speak of leaks when the interpreter ends
+    if way is not None and way.dry:
+        return counts
     print(f"crawl: {summary(counts)}")
     if not any(counts.get(f"{kind}/ok") for kind in ("page", "image", "list")):
         print(
@@ -46,9 +57,10 @@ def crawl(options: CrawlOptions, **changes: Any) -> dict[str, int]:
 
 def _crawled(source: Crawl, corpus: Corpus, settings: Settings, options: CrawlOptions) -> dict[str, int]:
     """Crawl in this process, or in one for each partition, with a bar."""
+    slice_records.leave(corpus)
     if options.partitions > 1:
         return crawl_all(source, Path(corpus.root), settings, options.partitions, again=options.again)
-    told = Told(Path(corpus.root))
+    told = Told(partial(status.waits, Path(corpus.root)))
     with progress("crawl") as bar:
 
         def show(counts: Mapping[str, int]) -> None:
@@ -70,17 +82,17 @@ def overrides_of(corpus: Corpus) -> tuple[str, ...]:
     return tuple(files.read_bytes(path).decode().splitlines()) if files.exists(path) else ()
 
 
-def _local(out: str, settings: Settings) -> Corpus:
+def _corpus(out: str, settings: Settings, way: Way | None) -> Corpus:
     """The corpus to crawl into, which says who crawls, and what is overridden."""
     if not out:
         raise BadInput("--out: name the corpus folder to crawl into, as in --out corpus")
-    if files.is_remote(out):
-        raise BadInput(f"--out {out}: a crawl keeps its state on a local disk; crawl there, and copy the folder after")
-    corpus = Corpus(out)
+    corpus = Corpus(out if files.is_remote(out) or way is None else str(Path(out).resolve()))  # workers lie elsewhere
     if settings.contact == CONTACT and not settings.allow_addresses:  # where ranges are allowed it is one's own web
         print(
             "crawl: without --contact no site owner can reach you; give a URL or mailto: that you read", file=sys.stderr
         )
+    if way is not None and way.dry:
+        return corpus
     _say(corpus.crawl("agent.txt"), [settings.user_agent])
     if settings.ignore:
         said = {f"{signal}: {reason}" for signal, reason in settings.ignore}

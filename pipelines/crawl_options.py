@@ -13,6 +13,9 @@ from crawlers.partition import Partition
 from crawlers.searches import MOST_RESULTS
 from crawlers.settings import CONTACT, Settings
 
+# Seconds: the few that an engine takes for a job are little beside, and so is what a lost worker costs.
+SLICE = 300.0
+
 
 @dataclass(frozen=True)
 class CrawlOptions:
@@ -53,6 +56,9 @@ class CrawlOptions:
     ] = None
     partition: Annotated[str, Option(help="crawl the domains of one partition alone, i from 0", metavar="i/n")] = "0/1"
     partitions: Annotated[int, Option(help="processes that share the crawl, each with its own domains", min=1)] = 1
+    slice_seconds: Annotated[
+        float, Option(help="on an engine: how long a partition crawls before it counts; a kill costs it", min=0)
+    ] = SLICE
     again: Annotated[bool, Option("--again", help="a finished crawl anew: fetch what has changed since")] = False
 
     def settings(self) -> Settings:

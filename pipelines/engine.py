@@ -6,6 +6,7 @@ import contextlib
 import re
 import shlex
 import shutil
+import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,6 +122,14 @@ def check(engine: Engine) -> PipelineOptions:
         raise BadInput(f"--workers {engine.workers}: use 1 or more")
     _check_flink(options)
     return options
+
+
+def announced(engine: Engine) -> Engine:
+    """An engine whose options are sound, after saying what it stands for."""
+    check(engine)  # a mistyped word ends a command that has nothing to do, too
+    if said := explain(engine):
+        print(said, file=sys.stderr)
+    return engine
 
 
 def explain(engine: Engine) -> str:

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -78,8 +79,9 @@ def listing(folder: str, suffix: str = "") -> list[str]:
 def tree(folder: str) -> list[str]:
     """Every file below a folder, as sorted paths relative to it with forward slashes; hidden ones left out."""
     if not is_remote(folder):
-        root = Path(folder)
-        found = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+        # `walk`, not `rglob`, which fails where a folder goes while it looks.
+        every = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
+        found = [path.relative_to(folder).as_posix() for path in every]
     elif folder.startswith(s3.SCHEME):
         prefix = folder.rstrip("/") + "/"
         found = [path[len(prefix) :] for path, _ in s3.below(prefix)]

@@ -47,7 +47,7 @@ class ListRun:
     input_format: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     samples: RowShards | None = None
-    engine: str = "local"
+    engine: str = ""
     workers: int = 1
     notes: tuple[str, ...] = ()
 
@@ -74,7 +74,7 @@ def read(words: Sequence[str], ours: Collection[str] = ()) -> ListRun:
         )
     if is_remote(folder) and not named:
         raise BadInput(
-            f"--output_folder {folder}: the crawl needs a local folder for its state; give --out CORPUS, too"
+            f"--output_folder {folder}: samples are made from a crawl in a local folder; give --out CORPUS, too"
         )
     rest += ["--url-list", given["url_list"], "--url-col", given.get("url_col") or "url"]
     rest += ["--caption-col", given["caption_col"]] if given.get("caption_col") else []
@@ -85,7 +85,7 @@ def read(words: Sequence[str], ours: Collection[str] = ()) -> ListRun:
         input_format=given.get("input_format") or "",
         changes=_changes(given),
         samples=_samples(given, folder) if folder else None,
-        engine=given.get("engine") or "local",
+        engine=given.get("engine") or "",
         workers=given.get("workers") or given.get("processes_count") or 1,
         notes=tuple(_notes(given, folder)),
     )

@@ -15,7 +15,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from crawlers.ai_label import ai_generated
-from pipelines import files
+from pipelines import files, slice_records
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
 from pipelines.outputs import Outputs
@@ -83,6 +83,11 @@ def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
         raise BadInput(
             f"{corpus.crawl('outbox')}: {len(waiting)} letters between partitions wait, so the crawl is not done;"
             " run tuwen crawl again for every partition, or with --partitions"
+        )
+    if unfinished := slice_records.unfinished(corpus):
+        raise BadInput(
+            f"{corpus.root}: {', '.join(unfinished)} of the crawl's partitions are not done; run the same tuwen crawl"
+            " again: it goes on from here"
         )
     sealed = (*found, *logs, *(corpus.crawl(warc) for warc in warcs))
     made_from = files.digest("pair 5", *(f"{path.rsplit('/', 1)[-1]} {files.size(path)}" for path in sealed))

@@ -16,7 +16,7 @@ from pathlib import Path
 from crawlers import status
 from crawlers.outbox import undelivered
 from crawlers.settings import Settings
-from crawlers.shares import Allowance
+from crawlers.shares import Allowance, spent
 from crawlers.state import check_partitions
 from pipelines.progress import Bar, progress, repeating
 from pipelines.waiting import Told
@@ -36,8 +36,8 @@ def crawl_all(crawl: Crawl, corpus: Path, settings: Settings, number: int, *, ag
     checkpoint; KeyboardInterrupt likewise. The same call goes on from there.
     """
     check_partitions(corpus, number)
-    allowance = Allowance(corpus, settings, number)
-    told = Told(corpus)
+    allowance = Allowance(partial(spent, corpus, number), settings, number)
+    told = Told(partial(status.waits, corpus))
 
     def look(bar: Bar) -> None:
         counts = status.counts(corpus)

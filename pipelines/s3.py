@@ -106,17 +106,45 @@ def size(path: str) -> int | None:
         return None
 
 
-def put(path: str, file: BinaryIO, *, new: bool = False) -> None:
+def get(path: str, file: BinaryIO) -> str:
+    """Write a whole object to a file; its ETag, which is that of these very bytes. Raises FileNotFoundError."""
+    bucket, key = _split(path)
+    with _faults(path):
+        answer = _client(_endpoint()).get_object(Bucket=bucket, Key=key)
+        for block in answer["Body"].iter_chunks(_BUFFER):
+            file.write(block)
+    return str(answer["ETag"])
+
+
+def etag(path: str) -> str:
+    """The ETag of an object, which another one of this name would not have; '' where there is none."""
+    bucket, key = _split(path)
+    try:
+        with _faults(path):
+            return str(_client(_endpoint()).head_object(Bucket=bucket, Key=key)["ETag"])
+    except FileNotFoundError:
+        return ""
+
+
+def copy(source: str, target: str) -> None:
+    """Let the store copy an object of at most 5 GiB to another name. Raises FileNotFoundError, WorkFailed."""
+    (bucket, key), (to, name) = _split(source), _split(target)
+    with _faults(source):
+        _client(_endpoint()).copy_object(Bucket=to, Key=name, CopySource={"Bucket": bucket, "Key": key})
+
+
+def put(path: str, file: BinaryIO, *, new: bool = False, match: str = "") -> None:
     """Upload a file from its start under a name; as `new`, only where there is no such object yet.
 
-    Raises FileExistsError for one that is there already, WorkFailed where the store refuses.
+    With `match`, only where the object has this ETag. Raises FileExistsError for another that is there already,
+    FileNotFoundError where one should be, WorkFailed where the store refuses.
     """
     bucket, key = _split(path)
     length = file.seek(0, io.SEEK_END)
     file.seek(0)
     with _faults(path):
-        if new or length <= _WHOLE:
-            once = {"IfNoneMatch": "*"} if new else {}
+        if new or match or length <= _WHOLE:
+            once = {"IfNoneMatch": "*"} if new else {"IfMatch": match} if match else {}
             _client(_endpoint()).put_object(Bucket=bucket, Key=key, Body=file, ContentLength=length, **once)
         else:
             _client(_endpoint()).upload_fileobj(file, bucket, key)
@@ -219,7 +247,7 @@ def _faults(path: str) -> Iterator[None]:
             raise FileNotFoundError(errno.ENOENT, "no such object", path) from error
         if status == 416:
             raise OSError(errno.ERANGE, "it is shorter", path) from error
-        if status == 412:
+        if status == 412 or said.get("Code") == "ConditionalRequestConflict":
             raise FileExistsError(errno.EEXIST, "is there already", path) from error
         raise WorkFailed(f"{path}: the object store says {said.get('Code')}: {said.get('Message')}; {_WAY}") from error
     except NoCredentialsError as error:

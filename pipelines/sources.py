@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from crawlers.archives import from_archives
 from crawlers.clicks import check_click_log, from_click_log
@@ -21,6 +23,7 @@ from schemas.errors import BadInput
 Crawl = Callable[..., dict[str, int]]
 """crawl(corpus, settings, report, again=…): a source with all but where to and how; it can be pickled."""
 
+_READ = ("url_list", "queries", "click_log")  # from a path, by every partition for itself
 _ARCHIVES = (".warc", ".warc.gz", ".wat", ".wat.gz")
 
 
@@ -32,6 +35,7 @@ def chosen(options: CrawlOptions) -> Crawl:
         raise BadInput(
             f"{said}: give exactly one of {', '.join(map(option, SOURCES))}; one corpus may take several, in turn"
         )
+    _refuse_remote(options)
     if options.seeds:
         return partial(crawl, seeds_file.load(options.seeds))
     if options.url_list:
@@ -47,6 +51,24 @@ def chosen(options: CrawlOptions) -> Crawl:
         return partial(from_queries, options.queries, _search(options))
     check_click_log(options.click_log or "")
     return partial(from_click_log, options.click_log or "")
+
+
+def _refuse_remote(options: CrawlOptions) -> None:
+    """Raise BadInput for a file that every partition reads as it goes, and that is no file of this machine."""
+    for name in _READ:
+        path = getattr(options, name)
+        if path and files.is_remote(path):
+            way = "copy it to one, and for an engine to one that all workers see"
+            raise BadInput(f"{option(name)} {path}: it is read from a path; {way}")
+
+
+def anywhere(options: CrawlOptions) -> CrawlOptions:
+    """The same options with whole paths, for workers that begin in another folder."""
+    named = {name: getattr(options, name) for name in _READ}
+    whole: dict[str, Any] = {
+        name: str(Path(path).resolve()) for name, path in named.items() if path and not files.is_remote(path)
+    }
+    return replace(options, **whole)
 
 
 def _search(options: CrawlOptions) -> Search:

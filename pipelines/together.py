@@ -37,13 +37,14 @@ NEEDS = (
     Needs("max_pages", ("seeds", "warc"), "of the others no page is read; --max-images limits their pictures"),
     Needs("resize_mode", ("image_size",), "without a size pictures stay as they came", alone=("no",)),
     Needs("as_json", ("status",), "it says how the status is printed"),
+    Needs("hosts", ("status",), "it is a part of the status"),
 )
 
 ASKS_ONLY = ("out", "allow_address", "delay", "agent", "contact", "ignore")
 """What decides which answers an explanation gets, and how they are read."""
 ALONE: dict[str, tuple[tuple[str, ...], str]] = {
     "sql": (("corpus", "recipe", "model"), "it prints the recipe as a query, and judges nothing"),
-    "status": (("as_json",), "it shows a crawl that is under way or over, and changes nothing"),
+    "status": (("as_json", "hosts"), "it shows a crawl that is under way or over, and changes nothing"),
     "explain": (ASKS_ONLY, "it asks what a crawl would ask before one URL, and fetches nothing"),
 }
 """Options that make a command do something else, those that may stand beside them, and what that is."""
@@ -51,7 +52,10 @@ ALONE: dict[str, tuple[tuple[str, ...], str]] = {
 PLACES = {"first_page": ("search", "{page}"), "page_step": ("search", "{page}")}
 """Options that say what goes into a place of another's value."""
 
-APART = {("partition", "partitions"): "one part of a crawl, or a process for each part"}
+APART = {
+    ("partition", "partitions"): "one part of a crawl, or a process for each part",
+    ("partition", "engine"): "one part of a crawl, or all of it on an engine",
+}
 """Options of which one excludes the other."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,13 +48,9 @@ Date = Annotated[str | None, typer.Option(help="the release's date, YYYY-MM-DD; 
 
 
 def _engine(name: str, workers: int) -> Any:
-    from pipelines.engine import Engine, check, explain
+    from pipelines.engine import Engine, announced
 
-    engine = Engine(name, workers, given().beam)
-    check(engine)  # a mistyped word ends a command that has nothing to do, too
-    if said := explain(engine):
-        print(said, file=sys.stderr)
-    return engine
+    return announced(Engine(name, workers, given().beam))
 
 
 @app.command(
@@ -70,32 +65,35 @@ def crawl(
     line: typer.Context,
     status: Annotated[str, typer.Option(help="show how far a crawl has come", metavar="CORPUS")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="with --status: print JSON instead of a table")] = False,
+    hosts: Annotated[bool, typer.Option("--hosts", help="with --status: every host, and whose it is")] = False,
     explain: Annotated[
         str, typer.Option(help="say what is asked before a URL, and what follows; do not fetch it", metavar="URL")
     ] = "",
+    workers: Annotated[int, typer.Option(help="of an engine: as many as partitions without", min=0)] = 0,
+    engine: Annotated[str, typer.Option(help="crawl by slices on an engine, as the other verbs", metavar="NAME")] = "",
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
     together.check(written(line))
-    listed = given().listed
-    if not (listed and listed.samples):
-        _no_beam("a crawl")
     if status:
         from pipelines import status as shown
 
-        shown.show(status, as_json=as_json)
+        _no_beam("--status")
+        shown.show(status, as_json=as_json, hosts=hosts)
     elif explain:
         from pipelines import explain as explained
 
+        _no_beam("--explain")
         explained.show(explain, options.settings(), options.out)
     elif options.url_list:
         from pipelines.img2dataset import ListRun
         from pipelines.list_run import list_run
 
-        list_run(options, listed or ListRun(), given().beam)
+        list_run(options, given().listed or ListRun(), written(line))
     else:
         from pipelines.crawl import crawl as verb
+        from pipelines.crawl_way import way
 
-        verb(options)
+        verb(options, way(options, written(line), ("slice_seconds", "workers")))
 
 
 @app.command(epilog="Example: tuwen pair corpus")
@@ -245,6 +243,7 @@ def run(
     from filters.topics import load as load_topics
     from pipelines import scores
     from pipelines.crawl import crawl as crawl_verb
+    from pipelines.crawl_way import way
     from pipelines.models import chosen, described, forget
     from pipelines.pack import Packing, check_version
     from pipelines.release import check_date
@@ -261,7 +260,7 @@ def run(
     check_date(date)
     Packing(image_size=image_size, resize_mode=resize_mode)
     _engine(engine, workers)
-    crawl_verb(options)
+    crawl_verb(options, way(options, written(line)))
     corpus = options.out
     pair(corpus, workers, engine)
     measure(corpus, None, model, device, precision, topics, workers=workers, engine=engine)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from crawlers import status
 from crawlers.late import Wait
 from crawlers.urls import origin
 from pipelines.progress import Bar
@@ -16,10 +14,10 @@ _LOOK = 0.5  # seconds between two looks: a line comes before anybody wonders
 
 
 class Told:
-    """Says each wait of a corpus's crawl once."""
+    """Says each wait of a crawl once; `waits` tells what is waited for after a time."""
 
-    def __init__(self, corpus: Path, clock: Callable[[], float] = time.time) -> None:
-        self._corpus, self._clock = corpus, clock
+    def __init__(self, waits: Callable[[float], list[Wait]], clock: Callable[[], float] = time.time) -> None:
+        self._waits, self._clock = waits, clock
         self._told: set[tuple[str, int]] = set()
         self._looked = 0.0
 
@@ -29,7 +27,7 @@ class Told:
         if now - self._looked < _LOOK:
             return
         self._looked = now
-        for wait in status.waits(self._corpus, now):
+        for wait in self._waits(now):
             if (wait.url, wait.attempts) not in self._told:
                 self._told.add((wait.url, wait.attempts))
                 bar.say(f"crawl: {line(wait, now)}")

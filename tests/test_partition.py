@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
 import signal
@@ -11,20 +10,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
-from web import Answer, Web, answer, loopback, redirect, serving
+from linked import ROBOTS, ended, linked, picture, seeds
+from web import Web, answer, loopback, serving
 
 from crawlers.crawl import crawl
 from crawlers.outbox import undelivered
 from crawlers.partition import Partition
 from crawlers.settings import Settings
-from crawlers.shares import Allowance, shares
+from crawlers.shares import Allowance, shares, spent
 from crawlers.status import counts, status
 from pipelines.corpus import Corpus
 from pipelines.crawl_options import CrawlOptions
@@ -33,9 +33,6 @@ from pipelines.pair import pair
 from pipelines.partitions import tell
 from schemas.errors import BadInput
 from schemas.seeds import Site
-
-PAGES = 12
-ROBOTS = answer("User-agent: *\nDisallow: /closed/\n", kind="text/plain")
 
 
 @given(st.text(min_size=1, max_size=30), st.integers(1, 100))
@@ -57,45 +54,10 @@ def test_what_is_no_partition(text: str) -> None:
         Partition.parse(text)
 
 
-def picture(number: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8), (number * 20 % 256, 90, 7)).save(buffer, "PNG")
-    return answer(buffer.getvalue(), kind="image/png")
-
-
-def site_pages(hosts: list[Web], other: Web) -> dict[str, Answer]:
-    """Pages whose pictures lie on other hosts, by way of redirects too; one leads to a page of the other site."""
-    links = "".join(f"<a href=/{one}>" for one in range(PAGES))
-    answers: dict[str, Answer] = {"/robots.txt": ROBOTS, "/": answer(f"<title>站</title>{links}")}
-    for one in range(PAGES):
-        pictures = "".join(f"<img src={host.url(f'/{one}.png')} alt='图 {one}'>" for host in hosts)
-        answers[f"/{one}"] = answer(
-            f"{pictures}<img src={hosts[0].url(f'/to/{one}')} alt=转><img src={other.url('/0')} alt=页>"
-            f"<img src=/closed/{one}.png alt=关><a href={other.url('/')}>"
-        )
-    return answers
-
-
 @pytest.fixture
 def webs() -> Iterator[list[Web]]:
-    """Two sites, a third that has moved to where the first is not, and three hosts of pictures."""
-    sites, hosts = [Web({}), Web({})], [Web({}), Web({}), Web({})]
-    moved, home = Web({}), Web({})
-    with serving(*sites, *hosts, moved, home):
-        for number, host in enumerate(hosts):
-            host.answers |= {f"/{one}.png": picture(one) for one in range(PAGES) if one != number}
-            after = hosts[(number + 1) % 3]
-            host.answers |= {f"/to/{one}": redirect(after.url(f"/again/{one}")) for one in range(PAGES)}
-            host.answers |= {f"/again/{one}": redirect(after.url(f"/{one}.png")) for one in range(PAGES)}
-        for site, other in zip(sites, reversed(sites), strict=True):
-            site.answers |= site_pages(hosts, other)
-        moved.answers["/"] = redirect(home.url("/"))
-        home.answers |= site_pages(hosts, sites[0])
-        yield [*sites, moved]
-
-
-def seeds(webs: list[Web]) -> list[Site]:
-    return [Site(web.url("/"), strong=number == 0) for number, web in enumerate(webs)]
+    with linked() as (webs, _):
+        yield webs
 
 
 def in_turn(webs: list[Web], corpus: Path, of: int) -> int:
@@ -106,17 +68,6 @@ def in_turn(webs: list[Web], corpus: Path, of: int) -> int:
             crawl(seeds(webs), corpus, loopback(partition=Partition(number, of)))
         times += 1
     return times
-
-
-def ended(corpus: Path) -> tuple[dict[str, tuple[str, str]], set[tuple[str, str, str, bool]]]:
-    """The outcome of every URL, none twice, and every pair with its site's mark."""
-    rows = [(row["url"], row["kind"], row["outcome"]) for row in pq.read_table(corpus / "crawl" / "log").to_pylist()]
-    assert len({url for url, _, _ in rows}) == len(rows)
-    pair(Corpus(str(corpus)), engine=Engine())
-    tables = [pq.read_table(path, partitioning=None) for path in corpus.glob("pairs/**/*.parquet")]
-    pairs = [(row["key"], row["image_url"], row["source"], row["strong"]) for t in tables for row in t.to_pylist()]
-    assert len(set(pairs)) == len(pairs)
-    return {url: (kind, outcome) for url, kind, outcome in rows}, set(pairs)
 
 
 def test_three_partitions_end_in_the_same_as_one(webs: list[Web], tmp_path: Path) -> None:
@@ -258,7 +209,7 @@ def plain() -> Iterator[list[Web]]:
 def in_shares(webs: list[Web], corpus: Path, of: int, **limits: int) -> Counter[str]:
     """Crawl every partition in turn with its share, until nothing is left that one wants; what was asked for."""
     sites = [Site(web.url("/"), sitemap=False) for web in webs]
-    allowance = Allowance(corpus, loopback(**limits), of)
+    allowance = Allowance(partial(spent, corpus, of), loopback(**limits), of)
     begun = False
     while not begun or undelivered(corpus / "crawl") or allowance.left():
         begun = True
