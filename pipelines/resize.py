@@ -1,7 +1,8 @@
 """A picture as it is packed: as it came but for its metadata, or encoded again where that cannot be.
 
 The modes of resizing are img2dataset's, with its names and its numbers; where it uses OpenCV's INTER_AREA and
-INTER_LANCZOS4, Pillow's HAMMING and LANCZOS stand here: benchmarks/README.md has how near they come.
+INTER_LANCZOS4, Pillow's HAMMING and LANCZOS stand here: benchmarks/README.md has how near they come. Where whole pixels
+become one, their mean is INTER_AREA itself.
 """
 
 from __future__ import annotations
@@ -136,8 +137,13 @@ def resized(
     if only_if_bigger and side <= size:
         return image
     if side != size:
-        width, height = (max(1, round(length * size / side)) for length in extent)
-        image = image.resize((width, height), down if side > size else up, box=box)
+        target = max(1, round(extent[0] * size / side)), max(1, round(extent[1] * size / side))
+        whole = _whole(box, target) if down is AREA else 0
+        if whole:
+            left, top, right, bottom = map(round, box)
+            image = image.reduce(whole, box=(left, top, right, bottom))
+        else:
+            image = image.resize(target, down if side > size else up, box=box)
     left, top = (image.width - size) // 2, (image.height - size) // 2
     if mode == "center_crop":
         return image.crop((left, top, left + size, top + size))
@@ -146,6 +152,20 @@ def resized(
         square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
         return square
     return image
+
+
+def _whole(box: Box, target: tuple[int, int]) -> int:
+    """How many pixels of a box become one of the target, across and down, where that is a whole number; else 0.
+
+    Then their mean is INTER_AREA itself, and costs a fifth of what a filter does.
+
+    >>> _whole((0, 0, 512, 384), (256, 192)), _whole((0.5, 0, 512.5, 384), (256, 192))
+    (2, 0)
+    """
+    left, top, right, bottom = box
+    times = round((right - left) / target[0])
+    fits = (right - left, bottom - top) == (times * target[0], times * target[1])
+    return times if times > 1 and fits and left % 1 == top % 1 == 0 else 0
 
 
 def reduction(size: int | None, mode: str) -> Reduction:
