@@ -11,7 +11,7 @@ from crawlers.domains import registrable
 from crawlers.urls import host_queue
 from schemas.errors import BadInput
 
-_MOST = 100  # partitions: files are named by two digits, and a partition has 64 hosts in flight already
+_MOST = 999  # partitions: a cluster's; each has 64 hosts in flight, and costs a process
 
 
 @dataclass(frozen=True)

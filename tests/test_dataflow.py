@@ -79,6 +79,17 @@ def test_every_verb_builds_for_dataflow(tmp_path: Path, capfd: pytest.CaptureFix
         assert tuwen(*line) == 0
 
 
+def test_a_crawl_builds_for_dataflow(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    engine = tmp_path / "dataflow.toml"
+    engine.write_text(OPTIONS)
+    line = ["crawl", "--seeds", "https://pictures.example/", "--out", str(tmp_path / "corpus"), "--partitions", "4"]
+    assert tuwen(*line, "--contact", "mailto:a@example.cn", "--engine", str(engine), "--dry-run") == 0
+    (said,) = capfd.readouterr().out.splitlines()
+    found = JOB.fullmatch(said)
+    assert found and (found["job"], found["on"], found["shuffles"]) == ("crawl", PLAIN, "3")
+    assert not (tmp_path / "corpus").exists()
+
+
 def test_a_dry_run_of_what_is_done_says_nothing_and_removes_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
