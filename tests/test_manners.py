@@ -359,5 +359,5 @@ def test_the_status_of_a_crawl_that_runs_and_of_one_that_has_ended(
 def test_no_crawl_has_no_status(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no crawl here"):
         status(tmp_path)
-    with pytest.raises(BadInput, match="on the disk"):
-        show("s3://bucket/corpus", as_json=False)
+    with pytest.raises(BadInput, match="no crawl here"):
+        show(str(tmp_path), as_json=False)
