@@ -127,8 +127,12 @@ def _lines(lines: list[str]) -> str:
     return "\r\n".join(lines)
 
 
-@lru_cache(_AT_HAND)
 def _record_id(kind: str, started: float, url: str) -> str:
     """A UUID made from what the record is (version 8, RFC 9562), not drawn: the same crawl gives the same bytes."""
-    digest = hashlib.sha256(f"{kind} {started:.6f} {url}".encode()).hexdigest()
+    digest = _digest_of(started, url)[32 * (kind == "request") :]  # of an exchange, one half for each of its records
     return f"<urn:uuid:{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}>"
+
+
+@lru_cache(_AT_HAND)
+def _digest_of(started: float, url: str) -> str:
+    return hashlib.sha256(f"{started:.6f} {url}".encode()).hexdigest()

@@ -23,6 +23,9 @@ from schemas.outcome import Outcome
 _IN_MEMORY, _HEAVIEST = 2_000, 16 * 1024 * 1024  # origins whose wishes are at hand, and bytes of their files
 _MOST_LICENCES = 20  # of one origin, named by its answers; each is one more request a day
 
+_SPEAKING = ("x-robots-tag", "tdm-reservation", "tdm-policy", "content-usage", "content-signal")  # headers
+_SILENCE = (x_robots([], ""), tdmrep.tdm_header((), ()), aipref.content_usage(()), aipref.content_signal(()))
+
 
 @dataclass(frozen=True)
 class _Spoken:
@@ -158,6 +161,8 @@ class Wishes:
     def of_answer(self, fetched: Fetched) -> tuple[Consent, ...]:
         """What the headers of an answer say of its use."""
         values = fetched.header_values
+        if not any(map(values, _SPEAKING)):
+            return _SILENCE
         return (
             refusing(x_robots(values("x-robots-tag"), self._settings.agent, fetched.started), self._settings.refused),
             tdmrep.tdm_header(values("tdm-reservation"), values("tdm-policy")),
