@@ -60,11 +60,11 @@ flink-status: install ## what runs of it, and where
 .PHONY: test-flink
 test-flink: install ## the verbs on a real Flink on loopback (needs Java 17 and Maven)
 	@for one in java mvn; do command -v $$one >/dev/null || { echo "test-flink runs a real Flink: $$one is not on the PATH; install Java 17 and Maven" >&2; exit 1; }; done
-	TUWEN_FLINK=1 $(BIN)/python -m pytest tests/test_flink.py tests/test_flink_pool.py tests/test_crawl_engine.py
+	TUWEN_FLINK=1 $(BIN)/python -m pytest tests/test_flink.py tests/test_flink_pool.py tests/test_crawl_engine.py -k flink
 
 .PHONY: test-s3
 test-s3: $(BIN)/versitygw-$(VERSITYGW) ## corpora and releases in S3, against a real server that this builds (needs Go)
-	TUWEN_S3_SERVER=$(abspath $<) $(BIN)/python -m pytest tests/test_s3.py tests/test_crawl_engine.py
+	TUWEN_S3_SERVER=$(abspath $<) $(BIN)/python -m pytest tests/test_s3.py tests/test_crawl_engine.py -k 's3 or store'
 
 check: install ## ruff, mypy --strict, the layers, the names, and the generated docs
 	$(BIN)/ruff check .

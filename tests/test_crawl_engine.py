@@ -181,7 +181,7 @@ def test_a_crawl_into_an_object_store(
 
 
 @S3
-def test_what_is_cut_on_its_way_up_counts_for_nothing(
+def test_what_is_cut_on_its_way_up_to_a_store_counts_for_nothing(
     webs: tuple[list[Web], list[Web]],
     alone: Ended,
     bucket: str,  # noqa: F811
