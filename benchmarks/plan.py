@@ -209,10 +209,24 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def _whole(text: str) -> int:
+    value = int(text.replace("_", ""))
+    if value < 1:
+        raise argparse.ArgumentTypeError("give 1 or more")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("give more than 0")
+    return value
+
+
 def _parser(figures: Figures) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for field in fields(Assumed):
-        kind = int if isinstance(field.default, int) else float
+        kind = _whole if isinstance(field.default, int) else _positive if field.default else float
         why = field.metadata["why"].replace("%", "%%")
         parser.add_argument(_flag(field.name), type=kind, default=field.default, metavar="N", help=why)
     for name, price in figures.prices.items():

@@ -120,6 +120,8 @@ PER_PAIR = {
     "cluster": "cluster",
     "judge": "judge",
 }
+AFTER_KEEPS = ("judge", "pack", "release")
+ENGINES_KEPT = 1 / 14  # the recipe of benchmarks.engines
 PER_KEPT = {"pack": "pack", "release": "release"}
 ORDER = ("pair", "measure, text", "measure, image", "measure, match by ViT-B-32", "measure, topic")
 ORDER += ("cluster", "judge", "pack", "release")
@@ -162,7 +164,9 @@ def verbs(assumed: Assumed, figures: Figures) -> list[Verb]:
 def _verb(name: str, items: float, figure: str, assumed: Assumed, figures: Figures) -> Verb:
     cpu = items / 1000 * figures.of(figure)
     shuffled = figures.measured.get(f"{figure}_shuffled")
-    crossing = shuffled.value * assumed.pairs if shuffled else 0.0
+    # Of judge, pack and release only pairs that the keeps let through cross: in what was measured one in fourteen.
+    measured = assumed.pairs * (assumed.kept / ENGINES_KEPT if name in AFTER_KEEPS else 1)
+    crossing = shuffled.value * measured if shuffled else 0.0
     return Verb(name, cpu, cpu / assumed.workers / assumed.busy / HOUR, crossing)
 
 

@@ -55,7 +55,9 @@ class CrawlOptions:
         list[str] | None, Option(help="an opt-out signal that shall not count, and why", metavar="SIGNAL=REASON")
     ] = None
     partition: Annotated[str, Option(help="crawl the domains of one partition alone, i from 0", metavar="i/n")] = "0/1"
-    partitions: Annotated[int, Option(help="processes that share the crawl, each with its own domains", min=1)] = 1
+    partitions: Annotated[
+        int, Option(help="processes that share the crawl, each with its own domains", min=1, max=999)
+    ] = 1
     slice_seconds: Annotated[
         float, Option(help="on an engine: how long a partition crawls before it counts; a kill costs it", min=0)
     ] = SLICE

@@ -35,6 +35,7 @@ from pipelines.quiet import quiet
 from schemas import errors
 from schemas.errors import BadInput, TuwenError, WorkFailed
 
+_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/|$)")
 # Names under which Beam would run here in its own way; its default one may download a binary.
 LOCAL = {"fnapirunner", "directrunner", "direct", "switchingdirectrunner"}
 
@@ -121,6 +122,7 @@ def check(engine: Engine) -> PipelineOptions:
     if engine.workers < 1:
         raise BadInput(f"--workers {engine.workers}: use 1 or more")
     _check_flink(options)
+    _check_buckets(options)
     return options
 
 
@@ -182,6 +184,13 @@ def _check_flink(options: PipelineOptions) -> None:
     chosen = options.get_all_options(drop_default=True)
     if "flink" in _runner(options).lower() and not {"job_endpoint", "flink_job_server_jar"} & set(chosen):
         raise BadInput("the FlinkRunner needs its job server: say --engine flink, or add `-- --job_endpoint=HOST:PORT`")
+
+
+def _check_buckets(options: PipelineOptions) -> None:
+    """For a bucket that cannot be Beam would try, for minutes, to make one of its own."""
+    for name, value in options.get_all_options(drop_default=True).items():
+        if str(value).startswith("gs://") and not _BUCKET.match(str(value)):
+            raise BadInput(f"{name} {value}: no bucket can have that name; give your own, in lower case")
 
 
 def _name(options: PipelineOptions, job: str) -> None:

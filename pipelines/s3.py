@@ -30,10 +30,14 @@ def use(endpoint: str) -> None:
 
     Raises BadInput for what is no http:// or https:// URL.
     """
+    os.environ[ENDPOINT] = _checked(endpoint, "--s3-endpoint")
+
+
+def _checked(endpoint: str, named: str) -> str:
     parts = urlsplit(endpoint)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadInput(f"--s3-endpoint {endpoint}: give a URL, as in https://objects.example.cn:9000")
-    os.environ[ENDPOINT] = endpoint
+        raise BadInput(f"{named} {endpoint}: give a URL, as in https://objects.example.cn:9000")
+    return endpoint
 
 
 def open_read(path: str) -> BinaryIO:
@@ -193,8 +197,10 @@ def _split(path: str) -> tuple[str, str]:
 
 def _endpoint() -> str:
     """The server to talk to, from the variables or the profile of ~/.aws; '' for Amazon's own."""
-    named = os.environ.get(ENDPOINT) or os.environ.get("AWS_ENDPOINT_URL")
-    return named or _profiled(os.environ.get("AWS_PROFILE"), os.environ.get("AWS_CONFIG_FILE"))
+    for name in (ENDPOINT, "AWS_ENDPOINT_URL"):
+        if named := os.environ.get(name):
+            return _checked(named, name)
+    return _profiled(os.environ.get("AWS_PROFILE"), os.environ.get("AWS_CONFIG_FILE"))
 
 
 @lru_cache(maxsize=4)
@@ -243,7 +249,7 @@ def _faults(path: str) -> Iterator[None]:
         said = error.response.get("Error", {})
         if said.get("Code") == "NoSuchBucket":
             raise BadInput(f"{path}: there is no such bucket; make it first, or see the endpoint") from error
-        if status == 404:
+        if said.get("Code") in ("NoSuchKey", "NotFound", "404"):  # another 404 speaks of the bucket, or of who asks
             raise FileNotFoundError(errno.ENOENT, "no such object", path) from error
         if status == 416:
             raise OSError(errno.ERANGE, "it is shorter", path) from error

@@ -77,6 +77,8 @@ def places(corpus: Corpus) -> list[Place]:
 
 
 def _no_crawl(corpus: Corpus) -> BadInput:
+    if files.tree(corpus.crawl("attempts")):
+        return BadInput(f"{corpus.root}: no slice of this crawl counts yet; look again when the first is done")
     return BadInput(f"{corpus.root}: no crawl here; run: tuwen crawl --seeds … --out {corpus.root}")
 
 

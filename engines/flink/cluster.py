@@ -61,7 +61,9 @@ class Cluster:
     settings: str = ""
 
     def up(self) -> None:
-        """Start what does not run yet, and wait until it takes jobs."""
+        """Start what does not run yet, and wait until it takes jobs. Raises BadInput beside `mini`."""
+        if self._runs("jobserver") and not self._runs("jobmanager"):
+            raise BadInput("flink-mini runs, and jobs would go there; say make flink-down first")
         self._prepare(_CLUSTER)
         master = f"localhost:{self.ports.rest}"
         entry = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
@@ -72,7 +74,9 @@ class Cluster:
         self._wait(lambda: rest.task_managers(self.page) == TASK_MANAGERS and self._takes_jobs())
 
     def mini(self) -> None:
-        """Start the job server with Flink inside, and wait until it takes jobs."""
+        """Start the job server with Flink inside, and wait until it takes jobs. Raises BadInput beside `up`."""
+        if self._runs("jobmanager"):
+            raise BadInput("a cluster runs, and jobs would go there; say make flink-down first")
         self._prepare(_MINI)
         self._start("jobserver", self._job_server("[local]"))
         self._wait(self._takes_jobs)
@@ -142,8 +146,7 @@ class Cluster:
 
     def _start(self, name: str, arguments: list[str]) -> None:
         """Start a Java process in a session of its own, unless it runs; its workers belong to it."""
-        pid = self.home / "pid" / name
-        if pid.exists() and _lives(int(pid.read_text())):
+        if self._runs(name):
             return
         with (self.home / "log" / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
@@ -154,7 +157,11 @@ class Cluster:
                 start_new_session=True,
                 cwd=self.home,
             )
-        pid.write_text(str(process.pid))
+        (self.home / "pid" / name).write_text(str(process.pid))
+
+    def _runs(self, name: str) -> bool:
+        pid = self.home / "pid" / name
+        return pid.exists() and _lives(int(pid.read_text()))
 
     def _takes_jobs(self) -> bool:
         return b"JobService started" in (self.home / "log" / "jobserver.log").read_bytes()
