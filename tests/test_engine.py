@@ -21,7 +21,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import S3Options
 
-from pipelines.engine import Engine, failure, run
+from pipelines.engine import Engine, check, failure, run
 from schemas.errors import BadInput, Damaged, WorkFailed
 
 ROOT = Path(__file__).parents[1]
@@ -384,3 +384,10 @@ def test_a_clusters_text_gives_the_python_message() -> None:
     said = str(failure(RuntimeError(text), "judge"))
     assert said.startswith("judge, step risky/Parse-ptransform-12: ValueError: row 77 breaks the job;")
     assert "org.apache" not in said
+
+
+@pytest.mark.parametrize("folder", ["gs://BUCKET/temp", "gs://a/temp", "gs://"])
+def test_a_bucket_that_cannot_be_is_refused_before_beam_looks_for_it(folder: str) -> None:
+    with pytest.raises(BadInput, match="no bucket can have that name"):
+        check(Engine(beam_args=("--runner=DataflowRunner", f"--temp_location={folder}")))
+    check(Engine(beam_args=("--runner=DataflowRunner", "--temp_location=gs://a-bucket/temp")))

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import files
-from schemas.errors import Damaged, WorkFailed
+from schemas.errors import BadInput, Damaged, WorkFailed
 
 
 @contextmanager
@@ -88,3 +88,9 @@ def test_a_footer_is_read_once_where_nothing_is_written(tmp_path: Path) -> None:
         files.write_table(str(tmp_path / "none.parquet"), pa.table({"key": ["a"]}), "there")
         assert files.made_from(str(tmp_path / "none.parquet")) == "there"  # what was missing is looked for again
     assert files.made_from(path) == "second"
+
+
+def test_an_endpoint_that_is_no_url_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "127.0.0.1:9000")
+    with pytest.raises(BadInput, match="AWS_ENDPOINT_URL_S3 127.0.0.1:9000: give a URL"):
+        files.exists("s3://bucket/corpus")
