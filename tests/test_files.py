@@ -92,5 +92,5 @@ def test_a_footer_is_read_once_where_nothing_is_written(tmp_path: Path) -> None:
 
 def test_an_endpoint_that_is_no_url_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "127.0.0.1:9000")
-    with pytest.raises(BadInput, match="AWS_ENDPOINT_URL_S3 127.0.0.1:9000: give a URL"):
+    with pytest.raises(BadInput, match=r"AWS_ENDPOINT_URL_S3 .*: give a URL"):
         files.exists("s3://bucket/corpus")
