@@ -24,7 +24,11 @@ class Outputs:
     @contextmanager
     def progress(self, verb: str) -> Iterator[None]:
         """Show how many of the files are finished while the block runs: what any engine can tell."""
-        with _counted(verb, len(self.wanted), self.missing(), lambda path: files.made_from(path) == self.wanted[path]):
+
+        def finished(path: str, over: bool) -> bool:
+            return over or files.made_from(path) == self.wanted[path]  # a verb that ends well has made them all
+
+        with _counted(verb, len(self.wanted), self.missing(), finished):
             yield
 
     def sweep(self, folders: Iterable[str]) -> None:
@@ -40,20 +44,27 @@ def progress(verb: str, paths: Sequence[str]) -> Iterator[None]:
     known before: those that come, or become others. When the block has ended well, all that are there.
     """
     before = {path: files.made_from(path) for path in paths}
-    left = list(paths)
-    with _counted(verb, len(paths), left, lambda path: files.made_from(path) not in ("", before[path])):
+
+    def finished(path: str, over: bool) -> bool:
+        made = files.made_from(path)
+        return made != "" and (over or made != before[path])
+
+    with _counted(verb, len(paths), paths, finished):
         yield
-        left[:] = [path for path in left if not files.made_from(path)]
 
 
 @contextmanager
-def _counted(verb: str, total: int, left: list[str], finished: Callable[[str], bool]) -> Iterator[None]:
+def _counted(verb: str, total: int, unfinished: Sequence[str], finished: Callable[[str, bool], bool]) -> Iterator[None]:
+    """Show what `finished(path, over)` says of some at a time, and of all of them when the block is over."""
+    left, over = list(unfinished), False
+
     def poll() -> tuple[int, Mapping[str, int]]:
-        for path in left[:_LOOKS]:
-            if finished(path):
-                left.remove(path)
+        nonlocal left
+        looks = len(left) if over else _LOOKS
+        left = left[looks:] + [path for path in left[:looks] if not finished(path, over)]
         return total - len(left), {}
 
     # In an object store a look is a request for each file, so there it comes as seldom as the lines of a log.
     with while_running(poll, verb, total, every=PAUSE if any(map(files.is_remote, left[:1])) else POLL):
         yield
+        over = True
