@@ -52,8 +52,6 @@ best  = ["-image_pixels", "key"]
 why   = "none is lost by it, all have to be looked at"
 """
 LOCAL = {"local 1": ("--workers", "1"), "local 2": ("--workers", "2")}
-
-
 FAMILIES = ("text", "image", "topic")
 
 

@@ -11,7 +11,7 @@ from crawlers.domains import registrable
 from crawlers.urls import host_queue
 from schemas.errors import BadInput
 
-_MOST = 999  # partitions: a cluster's; each has 64 hosts in flight, and costs a process
+MOST = 999  # partitions: a cluster's; each has 64 hosts in flight, and costs a process
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Partition:
         """
         found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", text.strip(), re.ASCII)
         number, of = map(int, found.groups()) if found else (0, 0)
-        if not 0 <= number < of <= _MOST:
-            raise BadInput(f"--partition {text}: give i/n with i from 0 to n-1 and n at most {_MOST}, as 0/4")
+        if not 0 <= number < of <= MOST:
+            raise BadInput(f"--partition {text}: give i/n with i from 0 to n-1 and n at most {MOST}, as 0/4")
         return cls(number, of)
 
     @property

@@ -19,14 +19,7 @@ from crawlers.status import Status
 from schemas.outcome import UrlKind
 
 _STAMP = "slice"  # the name in `meta`
-_TOLD = (
-    "meta",
-    "sites",
-    "scope",
-    "counts",
-    "taken_in",
-    "files",
-)  # small tables, which every change of a crawl shows in
+_TOLD = ("meta", "sites", "scope", "counts", "taken_in", "files")  # small tables; every change of a crawl shows in them
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -84,10 +77,8 @@ def sealed(path: Path) -> dict[str, int]:
 def unsealed(path: Path) -> list[str]:
     """The names of the files that are still written to, below crawl/: those of a crawl that was interrupted."""
     with _open(path) as db:
-        return [f"{folder}/.{name}.part" for folder, name in (row[0].split("/") for row in db.execute(_PARTS))]
-
-
-_PARTS = "SELECT name FROM parts ORDER BY name"
+        names = [row[0].split("/") for row in db.execute("SELECT name FROM parts ORDER BY name")]
+    return [f"{folder}/.{name}.part" for folder, name in names]
 
 
 def traces(path: Path) -> str:

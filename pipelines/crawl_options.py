@@ -9,7 +9,7 @@ from typer import Option
 
 from crawlers import ignored
 from crawlers.addresses import Allowed
-from crawlers.partition import Partition
+from crawlers.partition import MOST, Partition
 from crawlers.searches import MOST_RESULTS
 from crawlers.settings import CONTACT, Settings
 
@@ -56,7 +56,7 @@ class CrawlOptions:
     ] = None
     partition: Annotated[str, Option(help="crawl the domains of one partition alone, i from 0", metavar="i/n")] = "0/1"
     partitions: Annotated[
-        int, Option(help="processes that share the crawl, each with its own domains", min=1, max=999)
+        int, Option(help="processes that share the crawl, each with its own domains", min=1, max=MOST)
     ] = 1
     slice_seconds: Annotated[
         float, Option(help="on an engine: how long a partition crawls before it counts; a kill costs it", min=0)

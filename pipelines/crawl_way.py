@@ -37,9 +37,9 @@ def way(options: CrawlOptions, said: Mapping[str, Any], engines: Sequence[str] =
     """
     name, workers = said.get("engine") or "", said.get("workers") or 0
     if not (name or given().beam or files.is_remote(options.out)):
-        for name in engines:
-            if name in said:
-                raise BadInput(f"{option(name)}: it is about a crawl on an engine; give --engine too, or leave it out")
+        for one in engines:
+            if one in said:
+                raise BadInput(f"{option(one)}: it is about a crawl on an engine; give --engine too, or leave it out")
         return None
     if "partition" in said:
         raise BadInput(

@@ -68,7 +68,7 @@ def tag(path: str) -> str:
     if path.startswith(s3.SCHEME):
         return s3.etag(path)
     if files.is_remote(path):
-        return str(files._beam().checksum(path)) if files.exists(path) else NEW
+        return str(files.beam().checksum(path)) if files.exists(path) else NEW
     said = []
     for one in (path, path + _JOURNAL):
         with contextlib.suppress(FileNotFoundError):
@@ -112,7 +112,7 @@ def move(source: str, target: str) -> None:
             s3.copy(source, target)
             s3.delete([source])
         elif files.is_remote(source):
-            files._beam().rename([source], [target])
+            files.beam().rename([source], [target])
         else:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
             Path(source).replace(target)
@@ -128,7 +128,7 @@ def lengths(folder: str, start: str = "") -> dict[str, int]:
     if folder.startswith(s3.SCHEME):
         found = {path.removeprefix(folder.rstrip("/") + "/"): size for path, size in s3.below(prefix)}
     elif files.is_remote(folder):
-        listed = files._beam().match([prefix + "*"])[0].metadata_list
+        listed = files.beam().match([prefix + "*"])[0].metadata_list
         found = {one.path.removeprefix(folder.rstrip("/") + "/"): one.size_in_bytes for one in listed}
     else:
         path = Path(folder)

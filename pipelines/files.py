@@ -41,7 +41,7 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def _beam() -> type[FileSystems]:
+def beam() -> type[FileSystems]:
     """Beam's filesystems, for what is remote: importing Beam takes a second, which a crawl into a folder spares."""
     from apache_beam.io.filesystems import FileSystems
 
@@ -52,14 +52,14 @@ def join(base: str, *parts: str) -> str:
     """Join path parts on any filesystem."""
     if base.startswith(s3.SCHEME):
         return "/".join((base.rstrip("/"), *parts))
-    return str(_beam().join(base, *parts)) if is_remote(base) else str(Path(base, *parts))
+    return str(beam().join(base, *parts)) if is_remote(base) else str(Path(base, *parts))
 
 
 def exists(path: str) -> bool:
     """Whether there is a file or folder of this name; in S3, where there are no folders, a file."""
     if path.startswith(s3.SCHEME):
         return s3.size(path) is not None
-    return bool(_beam().exists(path)) if is_remote(path) else Path(path).exists()
+    return bool(beam().exists(path)) if is_remote(path) else Path(path).exists()
 
 
 def listing(folder: str, suffix: str = "") -> list[str]:
@@ -71,7 +71,7 @@ def listing(folder: str, suffix: str = "") -> list[str]:
         names = list(s3.beside(folder.rstrip("/") + "/"))
     else:
         prefix = folder.rstrip("/") + "/"
-        matched = _beam().match([prefix + "*"])[0].metadata_list
+        matched = beam().match([prefix + "*"])[0].metadata_list
         names = [entry.path[len(prefix) :] for entry in matched if "/" not in entry.path[len(prefix) :]]
     return sorted(name for name in names if name.endswith(suffix) and not name.startswith("."))
 
@@ -87,7 +87,7 @@ def tree(folder: str) -> list[str]:
         found = [path[len(prefix) :] for path, _ in s3.below(prefix)]
     else:
         prefix = folder.rstrip("/") + "/"
-        found = [entry.path[len(prefix) :] for entry in _beam().match([prefix + "**"])[0].metadata_list]
+        found = [entry.path[len(prefix) :] for entry in beam().match([prefix + "**"])[0].metadata_list]
     return sorted(path for path in found if not path.rsplit("/", 1)[-1].startswith("."))
 
 
@@ -100,7 +100,7 @@ def size(path: str) -> int:
         if length is None:
             raise FileNotFoundError(errno.ENOENT, "no such object", path)
         return length
-    return int(_beam().match([path])[0].metadata_list[0].size_in_bytes)
+    return int(beam().match([path])[0].metadata_list[0].size_in_bytes)
 
 
 def open_read(path: str) -> BinaryIO:
@@ -109,7 +109,7 @@ def open_read(path: str) -> BinaryIO:
         return Path(path).open("rb")
     if path.startswith(s3.SCHEME):
         return s3.open_read(path)
-    return _beam().open(path, compression_type=_AS_IT_LIES)
+    return beam().open(path, compression_type=_AS_IT_LIES)
 
 
 def read_range(path: str, offset: int, length: int) -> bytes:
@@ -146,7 +146,7 @@ def whole(path: str) -> Iterator[BinaryIO]:
                 s3.put(path, file)
                 return
             file.seek(0)
-            with _beam().create(path, compression_type=_AS_IT_LIES) as out:
+            with beam().create(path, compression_type=_AS_IT_LIES) as out:
                 shutil.copyfileobj(file, out)
     except OSError as error:
         why = error.strerror or str(error)
@@ -290,4 +290,4 @@ def remove(paths: Iterable[str]) -> None:
     s3.delete([path for path in every if path.startswith(s3.SCHEME)])
     for path in every:
         if not path.startswith(s3.SCHEME) and exists(path):
-            _beam().delete([path])
+            beam().delete([path])

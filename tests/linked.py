@@ -16,6 +16,9 @@ from pipelines.engine import Engine
 from pipelines.pair import pair
 from schemas.seeds import Site
 
+Ended = tuple[dict[str, tuple[str, str]], set[tuple[str, str, str, bool]]]
+"""What a crawl makes of the web: see `ended`."""
+
 ROBOTS = answer("User-agent: *\nDisallow: /closed/\n", kind="text/plain")
 
 
@@ -62,7 +65,7 @@ def seeds(webs: list[Web]) -> list[Site]:
     return [Site(web.url("/"), strong=number == 0) for number, web in enumerate(webs)]
 
 
-def ended(corpus: Path) -> tuple[dict[str, tuple[str, str]], set[tuple[str, str, str, bool]]]:
+def ended(corpus: Path) -> Ended:
     """The outcome of every URL, none twice, and every pair with its site's mark."""
     rows = [(row["url"], row["kind"], row["outcome"]) for row in pq.read_table(corpus / "crawl" / "log").to_pylist()]
     assert len({url for url, _, _ in rows}) == len(rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from linked import ended, linked, seeds
+from linked import Ended, ended, linked, seeds
 from test_flink import command, engine_file, flink, mini, pid_of, until, worker, workers_of  # noqa: F401 - fixtures
 from test_s3 import bucket, cutting, server  # noqa: F401 - fixtures
 from web import Web, held_after, loopback
@@ -24,7 +24,6 @@ from engines.flink.cluster import Cluster
 from pipelines import arguments, cli, files, s3, slice_records
 from pipelines.corpus import Corpus
 
-Ended = tuple[dict[str, tuple[str, str]], set[tuple[str, str, str, bool]]]
 FLINK = pytest.mark.skipif("TUWEN_FLINK" not in os.environ, reason="make test-flink starts Flink and runs these")
 S3 = pytest.mark.skipif(not os.environ.get("TUWEN_S3_SERVER"), reason="make test-s3 builds an S3 server and runs these")
 

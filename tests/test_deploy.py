@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 import yaml
 from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
-from engines.flink import cluster
+from engines.flink import cluster, configuration
 from pipelines import engine_options
+from schemas.errors import BadInput
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "docs" / "deploy"
@@ -102,14 +104,14 @@ def test_a_mistyped_field_is_found(parts: dict[str, Any]) -> None:
 
 
 def test_flink_is_configured_as_on_loopback(parts: dict[str, Any]) -> None:
-    there = settings(cluster._CLUSTER.format(home="h", rest="1", rpc="2", slots="3"))
+    there = settings(configuration.CLUSTER.format(home="h", rest="1", rpc="2", slots="3"))
     here = {name: str(value) for name, value in parts["FlinkDeployment"]["spec"]["flinkConfiguration"].items()}
     same = {name: value.replace("True", "true").replace("False", "false") for name, value in there.items()}
     assert {name: same[name] for name in same.keys() - ELSEWHERE.keys()} == {
         name: here[name] for name in here.keys() - ELSEWHERE.keys() - MORE.keys()
     }
     assert ELSEWHERE.keys() <= there.keys() and not MORE.keys() & there.keys()
-    assert here["env.java.opts.all"].split() == cluster._OPENED
+    assert here["env.java.opts.all"].split() == configuration.OPENED
     assert here["env.java.opts.taskmanager"] in Path(cluster.__file__).read_text()
 
 
@@ -185,3 +187,13 @@ def test_mounts_have_their_volumes(parts: dict[str, Any]) -> None:
         assert {mount["name"] for one in every for mount in one.get("volumeMounts", ())} == volumes
     conf = parts["FlinkDeployment"]["spec"]["flinkConfiguration"]
     assert conf["io.tmp.dirs"] == containers(parts)["flink-main-container"]["volumeMounts"][0]["mountPath"]
+
+
+@pytest.mark.parametrize(("running", "asked"), [("jobserver", "up"), ("jobmanager", "mini")])
+def test_a_cluster_and_mini_are_not_mixed(tmp_path: Path, running: str, asked: str) -> None:
+    """Jobs would go to the job server that runs already, in silence."""
+    (tmp_path / "pid").mkdir()
+    (tmp_path / "pid" / running).write_text(str(os.getpid()))
+    flink = cluster.Cluster(tmp_path, cluster.Ports.of({}), tmp_path / "lib")
+    with pytest.raises(BadInput, match="make flink-down first"):
+        getattr(flink, asked)()

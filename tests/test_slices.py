@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from linked import ended, linked, seeds
+from linked import Ended, ended, linked, seeds
 from web import Web, held_after, loopback
 
 from crawlers.crawl import crawl
@@ -36,7 +36,6 @@ from pipelines.slices import Slices, crawl_slice, deliver
 from schemas.errors import BadInput, Damaged, WorkFailed
 
 OF = 3
-Ended = tuple[dict[str, tuple[str, str]], set[tuple[str, str, str, bool]]]
 
 
 @pytest.fixture(scope="module")
@@ -353,3 +352,11 @@ def _found(corpus: Path) -> list[tuple[Any, ...]]:
     return sorted((row["image_url"], row["text"]) for row in rows), sorted(
         one for one in logged if "list" not in one[0]
     )  # type: ignore[return-value]
+
+
+def test_a_crawl_whose_first_slice_is_under_way_says_so(tmp_path: Path) -> None:
+    live = tmp_path / "crawl" / "attempts" / "p00" / "1f3a9c27" / "live.json"
+    live.parent.mkdir(parents=True)
+    live.write_text("{}")
+    with pytest.raises(BadInput, match="no slice of this crawl counts yet"):
+        slice_records.status_of(Corpus(str(tmp_path)))

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.flink import rest
+from engines.flink.configuration import CLUSTER, LOGGING, MINI, OPENED
 from schemas.errors import BadInput, TuwenError, WorkFailed
 
 POM = Path(__file__).with_name("pom.xml")
@@ -64,7 +65,7 @@ class Cluster:
         """Start what does not run yet, and wait until it takes jobs. Raises BadInput beside `mini`."""
         if self._runs("jobserver") and not self._runs("jobmanager"):
             raise BadInput("flink-mini runs, and jobs would go there; say make flink-down first")
-        self._prepare(_CLUSTER)
+        self._prepare(CLUSTER)
         master = f"localhost:{self.ports.rest}"
         entry = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
         self._start("jobmanager", ["-Xmx512m", "-cp", self._jars, entry, *self._configured])
@@ -77,7 +78,7 @@ class Cluster:
         """Start the job server with Flink inside, and wait until it takes jobs. Raises BadInput beside `up`."""
         if self._runs("jobmanager"):
             raise BadInput("a cluster runs, and jobs would go there; say make flink-down first")
-        self._prepare(_MINI)
+        self._prepare(MINI)
         self._start("jobserver", self._job_server("[local]"))
         self._wait(self._takes_jobs)
 
@@ -150,7 +151,7 @@ class Cluster:
             return
         with (self.home / "log" / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                ["java", *_LOGGING, *_OPENED, *arguments],
+                ["java", *LOGGING, *OPENED, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -225,64 +226,6 @@ def _until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.2)
     return True
-
-
-_LOGGING = [
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-    "-Dorg.slf4j.simpleLogger.log.org.apache.pekko=warn",
-]
-
-_PACKAGES = ("lang", "util", "net", "io", "nio", "lang.reflect", "text", "time", "util.concurrent")
-_DEEPER = ("util.concurrent.atomic", "util.concurrent.locks")
-_OPENED = [
-    *(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in (*_PACKAGES, *_DEEPER)),
-    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
-]
-"""What Flink 1.19 reaches into and Java 17 keeps closed, as Flink's own configuration opens it."""
-
-_CLUSTER = """\
-jobmanager.rpc.address: localhost
-jobmanager.rpc.port: {rpc}
-jobmanager.bind-host: localhost
-taskmanager.bind-host: localhost
-taskmanager.host: localhost
-rest.address: localhost
-rest.bind-address: localhost
-rest.port: {rest}
-taskmanager.numberOfTaskSlots: {slots}
-taskmanager.memory.process.size: 2144m
-# What waits for a worker that is slower than Flink lies outside of the heap: a hundred messages of 1 MB for each slot,
-# and as much on its way back. Without room for it a job of some million rows fails, "call is closed".
-taskmanager.memory.task.off-heap.size: 512m
-# Beam needs heap, not memory that Flink manages; and at four tasks the default network memory has too few buffers.
-taskmanager.memory.managed.fraction: 0.2
-taskmanager.memory.network.min: 192m
-taskmanager.network.sort-shuffle.min-buffers: 64
-# Else two tasks may lie on one TaskManager while the other has none.
-cluster.evenly-spread-out-slots: true
-# The jars are the same in both loaders; a job that failed must not poison the next one.
-classloader.resolve-order: parent-first
-classloader.check-leaked-classloader: false
-# What nobody catches ends the process: Flink restarts the tasks, where it would wait for ever.
-cluster.uncaught-exception-handling: FAIL
-heartbeat.interval: 2000
-heartbeat.timeout: 10000
-restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 3
-restart-strategy.fixed-delay.delay: 2 s
-io.tmp.dirs: {home}/io
-blob.storage.directory: {home}/blob
-blob.service.cleanup.interval: 60
-web.upload.dir: {home}/web
-"""
-
-_MINI = """\
-taskmanager.memory.network.min: 256m
-taskmanager.memory.network.max: 256m
-taskmanager.network.sort-shuffle.min-buffers: 64
-io.tmp.dirs: {home}/io
-"""
 
 
 def main() -> None:
