@@ -112,30 +112,10 @@ class Fetcher:
         return receiver, wire.ip
 
     async def _exchange(self, wire: Wire, url: str, request: bytes, receiver: Receiver, begun: float) -> None:
-        """Send the request and wait for the outcome, no longer than the deadline or a silence allow."""
-        loop = asyncio.get_running_loop()
-        limits = self.settings
-        timer: asyncio.TimerHandle
-
-        def look() -> None:
-            """End what takes too long; else look again when it may be so."""
-            nonlocal timer
-            now = time.monotonic()
-            silent = wire.heard_at + limits.read_timeout - now
-            left = min(silent, begun + limits.deadline - now)
-            if left > 0:
-                timer = loop.call_later(left, look)
-                return
-            what = f"silent for {limits.read_timeout:g} s" if silent <= 0 else f"not done after {limits.deadline:g} s"
-            receiver.give_up(Outcome.TIMEOUT, what)
-            wire.leave()
-
-        done = wire.ask(request, receiver)
-        timer = loop.call_later(min(limits.read_timeout, limits.deadline), look)
+        """Send the request, wait for the outcome, and keep the connection where it may serve another."""
         try:
-            await done
+            await wire.ask(request, receiver, begun)
         finally:
-            timer.cancel()
             if not (receiver.keeps and wire.is_open):
                 wire.leave()
         if wire.is_open:
@@ -167,7 +147,7 @@ class Fetcher:
             raise _Blocked(f"{found[0][4][0]} port {port} is not public")
         dial = start_connection(reachable, happy_eyeballs_delay=_SECOND_FAMILY, interleave=1)
         connection = await asyncio.wait_for(dial, self.settings.connect_timeout)
-        wire = Wire(self._buffer)
+        wire = Wire(self._buffer, self.settings)
         loop = asyncio.get_running_loop()
         try:
             wire.ip = str(connection.getpeername()[0])

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import FileIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import pyarrow as pa
 
 from crawlers import records
 from crawlers.fetch import Fetched
+from crawlers.growing import Growing
 from crawlers.settings import Settings
 from crawlers.state import State
 from schemas.errors import Damaged
@@ -60,9 +59,8 @@ class Store:
         self._db = state.db
         self._settings = settings
         self.partition = settings.partition
-        self._files: dict[str, FileIO] = {}
+        self._files: dict[str, Growing] = {}
         self._names: dict[str, str] = {}  # of the open files, as the tables name them
-        self._lengths: dict[str, int] = {}  # of the open files
         self._payloads: dict[str, tuple[Any, ...]] = {}  # those that came since the last checkpoint, by digest
         self._rows: dict[str, int] = {}  # that wait for the seal, by table
         self.sealed = 0  # bytes of WARC since this was opened
@@ -127,11 +125,8 @@ class Store:
             self._names[kind] = f"{kind}/{self.name}{_ENDING[kind]}"
             path = self._part(self._names[kind])
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = self._files[kind] = FileIO(path, "ab")
-            self._lengths[kind] = file.seek(0, os.SEEK_END)
-        offset = self._lengths[kind]
-        self._lengths[kind] += _write(file, parts)
-        return offset
+            file = self._files[kind] = Growing(path)
+        return file.append(*parts)
 
     def _part(self, name: str) -> Path:
         path = self._folder / name
@@ -175,17 +170,17 @@ class Store:
     def checkpoint(self) -> None:
         """Make all so far durable: the files first, then the state that knows their length."""
         for kind, file in self._files.items():
-            os.fsync(file.fileno())
+            file.sync()
             self._db.execute(
                 "INSERT INTO parts VALUES (?, ?) ON CONFLICT DO UPDATE SET length = excluded.length",
-                (self._names[kind], self._lengths[kind]),
+                (self._names[kind], file.length),
             )
         self._state.commit()
         self._payloads.clear()
 
     def full(self) -> bool:
         """Whether the open segment has reached its size."""
-        largest = max((self._lengths[kind] for kind in self._files), default=0)
+        largest = max((file.length for file in self._files.values()), default=0)
         return largest >= self._settings.segment_bytes or max(self._rows.values()) >= self._settings.segment_rows
 
     def seal(self) -> None:
@@ -261,9 +256,7 @@ class Store:
                 continue
             if not part.exists() or part.stat().st_size < known[name]:
                 raise Damaged(f"{part}: missing or cut; restore it, or remove {self._folder} and crawl again")
-            file = FileIO(part, "ab")
-            file.truncate(known[name])
-            self._files[kind], self._names[kind], self._lengths[kind] = file, name, known[name]
+            self._files[kind], self._names[kind] = Growing(part, known[name]), name
 
     def close(self) -> None:
         """Let go of the files, as they are: what the state does not know of is cut off next time."""
@@ -275,17 +268,6 @@ class Store:
 def _list(values: Sequence[str]) -> str:
     """As the state keeps a list: most are empty."""
     return json.dumps(list(values)) if values else "[]"
-
-
-def _write(file: FileIO, parts: Sequence[bytes]) -> int:
-    """Write all parts at the end of a file in one call; how many bytes they are."""
-    total = sum(map(len, parts))
-    written = os.writev(file.fileno(), parts)
-    if written < total:  # as much as there is room for: going on tells what is the matter
-        left = memoryview(b"".join(parts))[written:]
-        while left:
-            left = left[os.write(file.fileno(), left) :]
-    return total
 
 
 def _batches(cursor: sqlite3.Cursor, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

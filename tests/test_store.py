@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from warcio.archiveiterator import ArchiveIterator as WarcioIterator
 from web import loopback
 
+from crawlers import growing
 from crawlers import store as store_module
 from crawlers.fetch import Fetched
 from crawlers.logged import log_row
@@ -232,7 +234,7 @@ def test_a_kill_between_checkpoints_forgets_what_came_after_the_last(tmp_path: P
         if cut is not None:
             work(crawl, 5, cut)
             for file in crawl.store._files.values():
-                file.flush()  # bytes that the state knows nothing of
+                file.append(bytes(2 << 20))  # so much that the disk has bytes that the state knows nothing of
             crawl.killed()
             crawl = Crawl(folder)
             assert crawl.state.get("done") == 5
@@ -276,11 +278,13 @@ def test_a_kill_at_any_step_of_a_seal_is_made_good(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(State, "commit", mortal("commit", State.commit))
     monkeypatch.setattr(Path, "replace", mortal("rename", Path.replace))
     monkeypatch.setattr(store_module, "write_groups", mortal("parquet", store_module.write_groups))
-    monkeypatch.setattr(store_module.os, "fsync", mortal("sync", store_module.os.fsync))
+    monkeypatch.setattr(growing.os, "pwrite", mortal("write", os.pwrite))
+    monkeypatch.setattr(growing.os, "ftruncate", mortal("cut", os.ftruncate))
+    monkeypatch.setattr(growing.os, "fsync", mortal("sync", os.fsync))
     monkeypatch.setattr(store_module, "sync_folder", mortal("sync folder", store_module.sync_folder))
     crawled(tmp_path / "counted")
     many = len(steps)
-    assert many > 20 and set(steps) == {"commit", "rename", "parquet", "sync", "sync folder"}
+    assert many > 20 and set(steps) == {"commit", "rename", "parquet", "write", "cut", "sync", "sync folder"}
     for last in range(many):
         steps.clear()
         dies_at = last
