@@ -53,7 +53,7 @@ def measured(urls: int, folder: Path) -> tuple[float, float, float]:
         while not isinstance(job := frontier.next(now), Job):
             now += job or 1.0
         frontier.left(job)
-        job = frontier.take(job)
+        frontier.take(job)
         frontier.done(job, Outcome.OK, status=200)
         fetched = Fetched(job.target, Outcome.OK, now, 0.01, 200, ip=f"10.0.{job.host % 250}.1", wire=9)
         frontier.release(job, now, 1.0, strikes=0, fetched=fetched)

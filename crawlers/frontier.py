@@ -285,12 +285,10 @@ class Frontier:
             return job.left
         return self._budget.of_site(job.site) or (None if job.taken else self._budget.of_number(job.kind, job.site))
 
-    def take(self, job: Job) -> Job:
+    def take(self, job: Job) -> None:
         """Count a URL in its budget, once."""
-        if job.taken:
-            return job
-        self._budget.take(job.id, job.kind, job.site)
-        return replace(job, taken=True)
+        if not job.taken:
+            self._budget.take(job.id, job.kind, job.site)
 
     def count(self, kind: str, outcome: Outcome, number: int = 1) -> None:
         """Add to the count of a kind's outcome."""

@@ -76,12 +76,17 @@ class Growing:
         """Write the first `count` bytes of the buffer, whole blocks, to where it begins in the file."""
         done = 0
         while done < count:
-            try:
-                done += os.pwrite(self._file, self._buffer[done:count], self._begin + done)
-            except OSError as error:
-                if error.errno != errno.EINVAL or not self._direct:
-                    raise
-                self._through_cache()
+            done += self._write_some(done, count)
+
+    def _write_some(self, begin: int, end: int) -> int:
+        """Write as much of this part of the buffer as one call takes; how many bytes."""
+        try:
+            return os.pwrite(self._file, self._buffer[begin:end], self._begin + begin)
+        except OSError as error:
+            if error.errno != errno.EINVAL or not self._direct:
+                raise
+        self._through_cache()
+        return 0
 
     def _through_cache(self) -> None:
         """Go on without direct I/O: the file system has none, or wrote a part of a block before the disk was full."""

@@ -90,10 +90,10 @@ class Visitor:
         fetched = self._parked.of(job.target, now) if job.kind is UrlKind.PAGE else None
         if fetched is None and not await self._has_turn(job, job.target):
             return
-        taken = self._frontier.take(job)
-        answered = Answered(taken, fetched or await self._fetch(taken), asked, consents)
+        self._frontier.take(job)
+        answered = Answered(job, fetched or await self._fetch(job), asked, consents)
         self._answered(answered)
-        self._release(taken, answered.fetched, asked)
+        self._release(job, answered.fetched, asked)
 
     def _settled(self, job: Job) -> bool:
         """Whether a URL of an archive or a search was served in an earlier round: both speak once."""

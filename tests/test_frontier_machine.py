@@ -101,7 +101,8 @@ class Crawl(RuleBasedStateMachine):
         if not job.address and not self.frontier.settle(job, address, self.now):
             return True
         assert self.now >= self.world.not_before.get(job.host, 0.0) - 1e-6
-        self.out.append(self.frontier.take(job))
+        self.frontier.take(job)
+        self.out.append(job)
         assert sum(one.host % 2 == job.host % 2 for one in self.out) <= SETTINGS.address_hosts
         return True
 
