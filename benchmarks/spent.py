@@ -67,8 +67,7 @@ def flink(folder: Path, jars: Path, ports: Ports, settings: str = "", cache_mill
     cluster = Cluster(folder, ports, jars, settings)
     try:
         cluster.up()
-        sessions = tuple(int(path.read_text()) for path in (folder / "pid").glob("*"))
-        yield Flink(cluster, str(_options(folder, ports, cache_millis)), sessions)
+        yield Flink(cluster, str(_options(folder, ports, cache_millis)), tuple(cluster.processes.pids()))
     finally:
         cluster.down()
 

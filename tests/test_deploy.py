@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -192,8 +191,8 @@ def test_mounts_have_their_volumes(parts: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("running", "asked"), [("jobserver", "up"), ("jobmanager", "mini")])
 def test_a_cluster_and_mini_are_not_mixed(tmp_path: Path, running: str, asked: str) -> None:
     """Jobs would go to the job server that runs already, in silence."""
-    (tmp_path / "pid").mkdir()
-    (tmp_path / "pid" / running).write_text(str(os.getpid()))
     flink = cluster.Cluster(tmp_path, cluster.Ports.of({}), tmp_path / "lib")
+    flink.processes.start(running, ["sleep", "60"], tmp_path / "log", tmp_path)
     with pytest.raises(BadInput, match="make flink-down first"):
         getattr(flink, asked)()
+    flink.down()

@@ -12,16 +12,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.flink import rest
 from engines.flink.configuration import CLUSTER, LOGGING, MINI, OPENED
+from engines.flink.processes import Processes, until
 from schemas.errors import BadInput, TuwenError, WorkFailed
 
 POM = Path(__file__).with_name("pom.xml")
@@ -63,7 +62,7 @@ class Cluster:
 
     def up(self) -> None:
         """Start what does not run yet, and wait until it takes jobs. Raises BadInput beside `mini`."""
-        if self._runs("jobserver") and not self._runs("jobmanager"):
+        if self.processes.runs("jobserver") and not self.processes.runs("jobmanager"):
             raise BadInput("flink-mini runs, and jobs would go there; say make flink-down first")
         self._prepare(CLUSTER)
         master = f"localhost:{self.ports.rest}"
@@ -76,7 +75,7 @@ class Cluster:
 
     def mini(self) -> None:
         """Start the job server with Flink inside, and wait until it takes jobs. Raises BadInput beside `up`."""
-        if self._runs("jobmanager"):
+        if self.processes.runs("jobmanager"):
             raise BadInput("a cluster runs, and jobs would go there; say make flink-down first")
         self._prepare(MINI)
         self._start("jobserver", self._job_server("[local]"))
@@ -84,19 +83,22 @@ class Cluster:
 
     def down(self) -> None:
         """End what was started, workers included."""
-        for path in sorted((self.home / "pid").glob("*")):
-            _end(int(path.read_text()))
-            path.unlink()
+        self.processes.end()
 
     def status(self) -> str:
         """One line for each process."""
         lines = [f"job endpoint   localhost:{self.ports.job}   flink   {self.page}"]
-        for path in sorted((self.home / "pid").glob("*")):
-            pid = int(path.read_text())
-            lines.append(f"{path.name:<14} pid {pid:<8} {'running' if _lives(pid) else 'ended; see its log'}")
+        for name in self.processes.names():
+            state = "running" if self.processes.runs(name) else "ended; see its log"
+            lines.append(f"{name:<14} pid {self.processes.pid(name):<8} {state}")
         return "\n".join(
             lines if len(lines) > 1 else ["nothing runs; start it with: make flink-up, or make flink-mini"]
         )
+
+    @property
+    def processes(self) -> Processes:
+        """What was started."""
+        return Processes(self.home / "pid")
 
     @property
     def page(self) -> str:
@@ -117,7 +119,7 @@ class Cluster:
                 raise BadInput(
                     f"{program} is not on the PATH: Flink needs Java 17 and Maven; install them and try again"
                 )
-        for name in ("conf", "log", "pid", "io", "blob", "artifacts", "web"):
+        for name in ("conf", "log", "io", "blob", "artifacts", "web"):
             (self.home / name).mkdir(parents=True, exist_ok=True)
         fetch_jars(self.jars)
         text = configuration.format(home=self.home, rest=self.ports.rest, rpc=self.ports.rpc, slots=SLOTS)
@@ -147,32 +149,19 @@ class Cluster:
 
     def _start(self, name: str, arguments: list[str]) -> None:
         """Start a Java process in a session of its own, unless it runs; its workers belong to it."""
-        if self._runs(name):
-            return
-        with (self.home / "log" / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                ["java", *LOGGING, *OPENED, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd=self.home,
+        if not self.processes.runs(name):
+            self.processes.start(
+                name, ["java", *LOGGING, *OPENED, *arguments], self.home / "log" / f"{name}.log", self.home
             )
-        (self.home / "pid" / name).write_text(str(process.pid))
-
-    def _runs(self, name: str) -> bool:
-        pid = self.home / "pid" / name
-        return pid.exists() and _lives(int(pid.read_text()))
 
     def _takes_jobs(self) -> bool:
         return b"JobService started" in (self.home / "log" / "jobserver.log").read_bytes()
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         def ended() -> str:
-            pids = {path.name: int(path.read_text()) for path in (self.home / "pid").glob("*")}
-            return next((name for name, pid in pids.items() if not _lives(pid)), "")
+            return next((name for name in self.processes.names() if not self.processes.runs(name)), "")
 
-        if not _until(lambda: ready() or bool(ended()), PATIENCE) or not ready():
+        if not until(lambda: ready() or bool(ended()), PATIENCE) or not ready():
             name = ended()
             fault = f"{name} ended; see {self.home / 'log' / name}.log" if name else f"not up after {PATIENCE:.0f} s"
             self.down()
@@ -200,32 +189,6 @@ def fetch_jars(folder: Path) -> None:
     for jar in folder.glob("*.jar"):
         os.link(jar, folder / _UNSTAGED / jar.name)
     stamp.write_text(digest)
-
-
-def _end(pid: int) -> None:
-    """End a process and the workers that it started; by force when it takes more than ten seconds."""
-    if _lives(pid):
-        os.killpg(pid, signal.SIGTERM)
-        if not _until(lambda: not _lives(pid), 10.0):
-            os.killpg(pid, signal.SIGKILL)
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-def _until(condition: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def main() -> None:

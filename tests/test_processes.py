@@ -1,0 +1,65 @@
+"""Programs that outlive their starter: found again, ended with their children, and never taken for another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engines.flink.processes import Processes, until
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_program_is_found_again_and_ended_with_its_children(tmp_path: Path) -> None:
+    script = f"sleep 60 & echo $! > {tmp_path}/child; echo begun; wait"
+    Processes(tmp_path / "pid").start("one", ["sh", "-c", script], tmp_path / "one.log", tmp_path)
+    again = Processes(tmp_path / "pid")
+    assert again.names() == ["one"] and again.runs("one")
+    assert list(again.pids()) == [again.pid("one")] and os.getsid(again.pid("one")) == again.pid("one")
+    assert until(lambda: (tmp_path / "one.log").read_text() == "begun\n", 10)
+    child = int((tmp_path / "child").read_text())
+    again.end()
+    assert until(lambda: not runs(child), 10)
+    assert not again.names() and not again.runs("one")
+
+
+def test_one_that_has_ended_is_told(tmp_path: Path) -> None:
+    processes = Processes(tmp_path / "pid")
+    processes.start("one", ["false"], tmp_path / "one.log", tmp_path)
+    assert until(lambda: not processes.runs("one"), 10)
+    assert processes.names() == ["one"] and not list(processes.pids())
+    processes.end()
+    assert not processes.names()
+
+
+@pytest.mark.parametrize("began", [" 1", ""])
+def test_another_process_with_the_number_of_one_is_left_alone(began: str, tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
+        (tmp_path / "one").write_text(f"{stranger.pid}{began}")
+        processes = Processes(tmp_path)
+        assert not processes.runs("one") and processes.pid("one") == stranger.pid
+        processes.end()
+        assert stranger.poll() is None and not processes.names()
+        stranger.kill()
+
+
+def test_what_does_not_end_when_asked_is_ended_by_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.flink.processes._PATIENCE", 0.3)
+    processes = Processes(tmp_path / "pid")
+    processes.start("deaf", ["sh", "-c", "trap '' TERM; echo deaf; sleep 60 & wait; wait"], tmp_path / "log", tmp_path)
+    assert until(lambda: (tmp_path / "log").read_text() == "deaf\n", 10)
+    pid = processes.pid("deaf")
+    processes.end()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
