@@ -71,7 +71,7 @@ def cluster(corpus: Corpus, *, engine: Engine, against: tuple[str, ...] = ()) ->
     outputs = Outputs({corpus.signals("corpus", shard): made_from for shard in corpus.shards()})
     rounds = _ROUNDS
     while outputs.missing():
-        with outputs.progress("cluster"):
+        with outputs.progress("cluster", engine):
             _run(Cluster(corpus, theirs, made_from, rounds), engine)
         if engine.dry:
             return

@@ -14,15 +14,14 @@ from pipelines.corpus import Corpus
 from pipelines.crawl import agent_of, overrides_of
 from pipelines.diff import diff
 from pipelines.engine import Engine
-from pipelines.funnel import funnel, percent
+from pipelines.funnel import funnel, rows
+from pipelines.pack import published
 from pipelines.progress import printable
 from pipelines.release import release
 from pipelines.report import report
 from pipelines.scores import as_judged
-from schemas import manifest as manifests
 from schemas.errors import BadInput
-from schemas.manifest import Manifest
-from schemas.recipe import Recipe, load
+from schemas.recipe import Recipe, load, of_canonical
 
 
 def finish(corpus: Corpus, recipe: Recipe, version: str, date: str | None, engine: Engine) -> None:
@@ -42,7 +41,7 @@ def finish(corpus: Corpus, recipe: Recipe, version: str, date: str | None, engin
     if engine.dry:
         return
     folder = corpus.release(recipe.name, version)
-    _table(f"{recipe.name} {version}", counted.packed(made.counts).rows())
+    _table(f"{recipe.name} {version}", rows(made.counts, counted.verdicts))
     if not made.counts.packed:
         print("release: it holds no pair; the funnel and the report say where they were lost", file=sys.stderr)
     print(f"release: {folder}\nreport:  {files.join(folder, 'report.html')}")
@@ -53,9 +52,9 @@ def show_report(path: str, recipe: str | None) -> None:
 
     Raises BadInput for a folder that is neither, and for a corpus with several ledgers when no recipe is named.
     """
-    if files.exists(files.join(path, "manifest.json")):
-        made = manifests.decode(files.read_bytes(files.join(path, "manifest.json")))
-        _table(f"{made.name} {made.version}", _rows(made))
+    if (made := published(path)) is not None:
+        order = of_canonical(made.recipe).verdicts()
+        _table(f"{made.name} {made.version}", rows(made.counts, {name: made.verdicts.get(name, 0) for name in order}))
         print(f"report:  {files.join(path, 'report.html')}")
         return
     corpus = Corpus(path)
@@ -64,7 +63,7 @@ def show_report(path: str, recipe: str | None) -> None:
     page = corpus.path("ledger", loaded.name, "report.html")
     with files.whole(page) as file:
         file.write(report(corpus, loaded, counted))
-    _table(loaded.name, counted.rows())
+    _table(loaded.name, rows(counted, counted.verdicts))
     say_short(corpus, loaded)
     print(f"report:  {page}")
 
@@ -98,12 +97,6 @@ def judged_by(corpus: Corpus, recipe: str | None) -> Recipe:
         known = ", ".join(names) or "none"
         raise BadInput(f"{corpus.root}: ledgers here: {known}; judge it first, or say whose with --recipe")
     return ledgers.recipe_of(corpus, recipe or names[0])
-
-
-def _rows(made: Manifest) -> list[tuple[str, str, str]]:
-    counts = made.counts
-    steps = ["found", "fetched", "measured", "kept", *(["failed"] if counts.failed else []), "weak", "strong", "base"]
-    return [(step, f"{getattr(counts, step):,}", percent(getattr(counts, step), counts.found)) for step in steps]
 
 
 def _table(title: str, rows: list[tuple[str, str, str]]) -> None:

@@ -6,7 +6,7 @@ Files are read one shard at a time, so memory grows with the number of sites and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -20,6 +20,7 @@ from schemas.outcome import UrlKind
 from schemas.recipe import Recipe
 from schemas.tables import LOG
 
+STEPS = ("found", "fetched", "measured", "kept", "weak", "strong", "base")
 _LOGGED = ("kind", "url", "round", "outcome")
 _MEMORY = "1GB"  # for the last round of each URL; beyond it DuckDB goes on on disk
 
@@ -55,21 +56,24 @@ class Funnel:
 
     def steps(self) -> list[tuple[str, int]]:
         """(step, pairs) from found to base."""
-        names = ("found", "fetched", "measured", "kept", "weak", "strong", "base")
-        return [(name, getattr(self, name)) for name in names]
+        return [(name, getattr(self, name)) for name in STEPS]
 
-    def rows(self) -> list[tuple[str, str, str]]:
-        """(step, pairs, share of the pairs found), as words for a terminal; each drop stands before what it left."""
-        drops = {
-            "fetched": {"not fetched": self.found - self.fetched},
-            "kept": {name: count for name, count in self.verdicts.items() if count},
-            "weak": {"not packed": self.failed} if self.failed else {},
-        }
-        rows = []
-        for step, count in self.steps():
-            lost = [(f"  − {name}", number) for name, number in drops.get(step, {}).items()]
-            rows += [(name, f"{number:,}", percent(number, self.found)) for name, number in [*lost, (step, count)]]
-        return rows
+
+def rows(counts: Funnel | Counts, verdicts: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    """(step, pairs, share of the pairs found), as words for a terminal; each drop stands before what it left."""
+    drops = {
+        "fetched": {"not fetched": counts.found - counts.fetched},
+        "kept": {name: count for name, count in verdicts.items() if count},
+        "weak": {"not packed": counts.failed} if counts.failed else {},
+    }
+    told = []
+    for step in STEPS:
+        lost = [(f"  − {name}", number) for name, number in drops.get(step, {}).items()]
+        told += [
+            (name, f"{number:,}", percent(number, counts.found))
+            for name, number in [*lost, (step, getattr(counts, step))]
+        ]
+    return told
 
 
 def funnel(corpus: Corpus, recipe: Recipe) -> Funnel:

@@ -45,7 +45,7 @@ def judge(corpus: Corpus, recipe: Recipe, *, engine: Engine) -> dict[str, int]:
         made_from = ledgers.made_from(corpus, recipe)
     outputs = Outputs({corpus.ledger(recipe.name, shard): made_from for shard in corpus.shards()})
     if outputs.missing():
-        with outputs.progress("judge"):
+        with outputs.progress("judge", engine):
             run(lambda pipeline: pipeline | Judge(corpus, recipe, made_from), job="judge", engine=engine)
     if engine.dry:
         return {}

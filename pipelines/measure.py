@@ -88,7 +88,7 @@ def _measure(
     lacking = {shard: tuple(name for name in chosen if corpus.signals(name, shard) in missing) for shard in shards}
     todo = [(shard, names) for shard, names in lacking.items() if names]
     if todo:
-        with outputs.progress("measure"):
+        with outputs.progress("measure", engine):
             _run(corpus, todo, plan, tuple(models), feeders, engine)
     if not engine.dry:
         outputs.sweep(corpus.path("signals", name) for name in chosen)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from pipelines import files
+from pipelines.engine import Engine
 from pipelines.progress import PAUSE, POLL, while_running
 
 _LOOKS = 64  # unfinished files that are looked at in one poll, so that a poll costs the same for any corpus
@@ -22,13 +23,13 @@ class Outputs:
         return [path for path, made_from in self.wanted.items() if files.made_from(path) != made_from]
 
     @contextmanager
-    def progress(self, verb: str) -> Iterator[None]:
-        """Show how many of the files are finished while the block runs: what any engine can tell."""
+    def progress(self, verb: str, engine: Engine) -> Iterator[None]:
+        """Show how many of the files are finished while the block runs, on any engine; nothing when it is dry."""
 
         def finished(path: str, over: bool) -> bool:
             return over or files.made_from(path) == self.wanted[path]  # a verb that ends well has made them all
 
-        with _counted(verb, len(self.wanted), self.missing(), finished):
+        with _counted(verb, engine, len(self.wanted), self.missing(), finished):
             yield
 
     def sweep(self, folders: Iterable[str]) -> None:
@@ -39,7 +40,7 @@ class Outputs:
 
 
 @contextmanager
-def progress(verb: str, paths: Sequence[str]) -> Iterator[None]:
+def progress(verb: str, paths: Sequence[str], engine: Engine) -> Iterator[None]:
     """Show how many of a verb's Parquet files are finished while the block runs, where what they are made from is not
     known before: those that come, or become others. When the block has ended well, all that are there.
     """
@@ -49,13 +50,18 @@ def progress(verb: str, paths: Sequence[str]) -> Iterator[None]:
         made = files.made_from(path)
         return made != "" and (over or made != before[path])
 
-    with _counted(verb, len(paths), paths, finished):
+    with _counted(verb, engine, len(paths), paths, finished):
         yield
 
 
 @contextmanager
-def _counted(verb: str, total: int, unfinished: Sequence[str], finished: Callable[[str, bool], bool]) -> Iterator[None]:
+def _counted(
+    verb: str, engine: Engine, total: int, unfinished: Sequence[str], finished: Callable[[str, bool], bool]
+) -> Iterator[None]:
     """Show what `finished(path, over)` says of some at a time, and of all of them when the block is over."""
+    if engine.dry:
+        yield
+        return
     left, over = list(unfinished), False
 
     def poll() -> tuple[int, Mapping[str, int]]:

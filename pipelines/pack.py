@@ -68,7 +68,7 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
     if out and {f"{name}.tar" for name in wanted} != {path for path in sealed if path.endswith(".tar")}:
         raise out_already(folder)
     shards = Shards(corpus, folder, packing, clock(corpus), sealed, models)
-    with progress("pack", [shards.path(name, ".parquet") for name in sorted(wanted)]):
+    with progress("pack", [shards.path(name, ".parquet") for name in sorted(wanted)], engine):
         run(lambda pipeline: pipeline | Pack(recipe.name, names, plan, shards), job="pack", engine=engine)
     if not counted:  # a dry run: nothing is known, so nothing is stale
         return {}

@@ -96,7 +96,7 @@ def pair(corpus: Corpus, *, engine: Engine) -> dict[str, int]:
     outputs = Outputs(dict.fromkeys(paths, made_from))
     if outputs.missing():
         transform = Pair(found, logs, corpus.root, tuple(warcs), made_from)
-        with outputs.progress("pair"):
+        with outputs.progress("pair", engine):
             run(lambda pipeline: pipeline | transform, job="pair", engine=engine)
     if engine.dry:
         return {}

@@ -159,7 +159,7 @@ def _work(
         _ = pipeline | "tally" >> tally.Tally(corpus, recipe.name, paths)
         _ = pipeline | "write index" >> Index(folder, names)
 
-    with progress("release", [index_path(folder, number) for number in range(len(names))]):
+    with progress("release", [index_path(folder, number) for number in range(len(names))], engine):
         counted = run(build, job="release", engine=engine)
     wanted = {f"{shard_name(number)}.parquet" for number in range(len(names))}
     place = files.join(folder, "index")

@@ -58,7 +58,7 @@ def tell(corpus: Corpus, by: Teller, *, engine: Engine) -> None:
     todo = [shard for shard in corpus.shards() if corpus.signals(TOPIC, shard) in missing]
     if todo:
         vectors = class_vectors(model_of(by.model), by.topics) if by.model and not engine.dry else None
-        with outputs.progress("topic"):
+        with outputs.progress("topic", engine):
             run(lambda pipeline: pipeline | Tell(corpus, todo, by, vectors), job="topic", engine=engine)
     if not engine.dry:
         outputs.sweep([corpus.path("signals", TOPIC)])

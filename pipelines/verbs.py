@@ -69,7 +69,7 @@ def crawl(
     explain: Annotated[
         str, typer.Option(help="say what is asked before a URL, and what follows; do not fetch it", metavar="URL")
     ] = "",
-    workers: Annotated[int, typer.Option(help="of an engine: as many as partitions without", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="workers of an engine; without, one for each partition", min=0)] = 0,
     engine: Annotated[str, typer.Option(help="crawl by slices on an engine, as the other verbs", metavar="NAME")] = "",
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""

@@ -113,11 +113,19 @@ def test_a_release_is_packed_verified_and_compared(corpus: str) -> None:
         for verb in ("pack", "release"):
             done = tuwen(verb, corpus, *version, number)
             assert done.returncode == 0, done.stderr
+    told = done.stdout
     old, new = (f"{corpus}/releases/demo-{number}" for number in ("1.0.0", "1.0.1"))
     assert tuwen("verify", old).returncode == 0
     done = tuwen("diff", old, new, "--json")
     assert done.returncode == 0 and json.loads(done.stdout)
-    assert "kept" in tuwen("report", new).stdout
+    assert (
+        [line for line in tuwen("report", new).stdout.splitlines() if " − " in line or "kept" in line]
+        == [line for line in told.splitlines() if " − " in line or "kept" in line]
+        != []
+    )
+    Path(new, "manifest.json").write_text("{")
+    done = tuwen("report", new)
+    assert done.returncode == 1 and "manifest.json: not a manifest" in done.stderr
     tar = Path(old, "weak", "00000.tar")
     data = bytearray(tar.read_bytes())
     data[700] ^= 1

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import files, outputs
+from pipelines.engine import Engine
 
 _ROW = pa.table({"one": [1]})
 
@@ -31,7 +32,7 @@ def test_a_look_under_way_when_the_work_ends_is_followed_by_the_last(
 
     monkeypatch.setattr(outputs, "POLL", 0.01)
     monkeypatch.setattr(files, "made_from", slow)
-    with outputs.progress("pack", paths):
+    with outputs.progress("pack", paths, Engine()):
         for path in paths:
             files.write_table(path, _ROW, "rows")
         assert looking.wait(10)
@@ -45,14 +46,22 @@ def test_files_that_stay_as_they_were_count_when_the_verb_has_ended(
     paths = [str(tmp_path / f"{number}.parquet") for number in range(100)]
     for path in paths:
         files.write_table(path, _ROW, "rows")
-    with outputs.progress("pack", [*paths, str(tmp_path / "none.parquet")]):
+    with outputs.progress("pack", [*paths, str(tmp_path / "none.parquet")], Engine()):
         pass
     assert capsys.readouterr().err == "pack: 100/101\n"
 
 
 def test_a_verb_that_ends_well_has_made_all_that_it_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wanted = outputs.Outputs({str(tmp_path / f"{number}.parquet"): "rows" for number in range(100)})
-    with wanted.progress("measure"):
+    with wanted.progress("measure", Engine()):
         for path in wanted.wanted:
             files.write_table(path, _ROW, "rows")
     assert capsys.readouterr().err == "measure: 100/100\n"
+
+
+def test_a_dry_run_has_no_progress(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dry = Engine(beam_args=("--dry_run=True",))
+    wanted = outputs.Outputs({str(tmp_path / "0.parquet"): "rows"})
+    with wanted.progress("measure", dry), outputs.progress("pack", list(wanted.wanted), dry):
+        pass
+    assert capsys.readouterr().err == ""

@@ -26,7 +26,7 @@ from pipelines.charts import HEIGHT, WIDTH, chart, number, short
 from pipelines.corpus import Corpus
 from pipelines.engine import Engine
 from pipelines.examples import printable
-from pipelines.funnel import funnel, percent
+from pipelines.funnel import funnel, percent, rows
 from pipelines.histograms import histograms, numeric
 from pipelines.judge import judge
 from pipelines.report import report
@@ -101,12 +101,13 @@ def test_a_url_counts_once_as_its_last_round_ended(bench: Any, tmp_path: Path) -
 
 
 def test_the_rows_for_the_terminal_lead_from_found_to_base(corpus: Corpus) -> None:
-    rows = funnel(corpus, DEMO).rows()
-    assert rows[0] == ("found", "23", "100.0%")
-    steps = [name for name, _, _ in rows if not name.startswith(" ")]
+    counted = funnel(corpus, DEMO)
+    told = rows(counted, counted.verdicts)
+    assert told[0] == ("found", "23", "100.0%")
+    steps = [name for name, _, _ in told if not name.startswith(" ")]
     assert steps == ["found", "fetched", "measured", "kept", "weak", "strong", "base"]
-    assert ("  − too_small", "2", "8.7%") in rows
-    assert ("  − not fetched", "1", "4.3%") in rows
+    assert ("  − too_small", "2", "8.7%") in told
+    assert ("  − not fetched", "1", "4.3%") in told
 
 
 def test_a_corpus_that_was_not_judged_says_what_to_run(corpus: Corpus) -> None:
