@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from linked import Ended, ended, linked, seeds
-from test_flink import command, engine_file, flink, mini, pid_of, until, worker, workers_of  # noqa: F401 - fixtures
+from test_flink import command, engine_file, flink, mini, until, worker, workers_of  # noqa: F401 - fixtures
 from test_s3 import bucket, cutting, server  # noqa: F401 - fixtures
 from web import Web, held_after, loopback
 
@@ -250,7 +250,7 @@ def test_a_worker_is_killed_in_mid_slice_on_flink(
     with held_after(12, *webs[1]):
         child = command(*words(webs[0], str(tmp_path / "c"), tmp_path, "--engine", engine_file(flink, worker)))
         until(lambda: asked(webs) > 12)
-        killed = [one for name in ("taskmanager1", "taskmanager2") for one in workers_of(pid_of(flink, name))]
+        killed = [one for name in ("taskmanager1", "taskmanager2") for one in workers_of(flink.processes.pid(name))]
         for one in killed:
             os.kill(one, signal.SIGKILL)
     _, errors = child.communicate(timeout=240)

@@ -113,10 +113,11 @@ def _handler(web: Web) -> type[socketserver.StreamRequestHandler]:
         def handle(self) -> None:
             try:
                 while request := self._read():
+                    turnstile = web.turnstile  # as it was before anybody could see that this request came
                     web.asked.append(request)
                     time.sleep(web.delay)
-                    if web.turnstile is not None:
-                        web.turnstile.acquire()
+                    if turnstile is not None:
+                        turnstile.acquire()
                     given = web.answers.get(request.path, answer("<p>404", "404 Not Found"))
                     if callable(given):
                         given(self.connection, request)
