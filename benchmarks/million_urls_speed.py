@@ -11,145 +11,30 @@ log must hold each URL of the list once, with the outcome that its answer calls 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import multiprocessing
 import os
-import re
 import resource
-import socket
 import sqlite3
-import struct
 import sys
 import tempfile
 import time
-import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from itertools import pairwise
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import ClassVar
 
 import pyarrow.dataset as ds
 
+from benchmarks.thousand_hosts import MOST, OUTCOMES, answer, serving, url
 from crawlers.addresses import Allowed
 from crawlers.lists import from_list
 from crawlers.settings import Settings
 
-_FIRST = IPv4Address("127.1.0.1")
-_MOST = 1 << 24  # pictures of one pixel, each of another colour
 _EVERY = 0.5  # seconds between two looks at the crawl: a tenth of the smallest run takes some
 _TICK = os.sysconf("SC_CLK_TCK")
 _REASON = "the pages of this benchmark are its own, and a request for each of them is all that it counts"
-_PATH = re.compile(rb"GET /(\d+)\.png ")
 _spawn = multiprocessing.get_context("spawn")
-
-
-def answer(number: int) -> str:
-    """What is answered for the URL of a number, in proportions out of a thousand and in no order."""
-    chance = zlib.crc32(b"%d" % number) % 1_000
-    if chance < 20:
-        return "missing"
-    if chance < 30:
-        return "page"
-    if chance < 32:
-        return "failing once"  # retries come last in each queue: many would weigh on the last tenth
-    return "failing" if chance < 33 else "picture"
-
-
-_OUTCOMES = {
-    "missing": ("http_error",),
-    "page": ("bad_type",),
-    "failing once": ("ok", "http_error"),  # the latter where too many at its host that fail always came before it
-    "failing": ("http_error",),
-    "picture": ("ok",),
-}
-
-
-def picture(number: int) -> bytes:
-    """A PNG of one pixel, whose colour is its number."""
-    parts = (
-        (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(b"\0" + number.to_bytes(3, "big"))),
-        (b"IEND", b""),
-    )
-    chunks = (
-        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-class _Answering(asyncio.Protocol):
-    """One connection to any of the hosts."""
-
-    failed: ClassVar[set[int]] = set()  # numbers that have failed once, of all connections
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport, self._waiting = transport, b""
-
-    def data_received(self, data: bytes) -> None:
-        *requests, self._waiting = (self._waiting + data).split(b"\r\n\r\n")
-        for request in requests:
-            self._transport.write(self._answer(request))
-
-    def _answer(self, request: bytes) -> bytes:
-        found = _PATH.match(request)
-        if found is None:  # robots.txt
-            return _http(b"404 Not Found", b"text/plain", b"there is none\n")
-        number = int(found[1])
-        what = answer(number)
-        if what == "missing":
-            return _http(b"404 Not Found", b"text/html", b"<p>gone</p>")
-        if what == "page":
-            return _http(b"200 OK", b"text/html", b"<!doctype html><title>a page</title>")
-        if what == "failing" or (what == "failing once" and number not in self.failed):
-            self.failed.add(number)
-            return _http(b"500 Internal Server Error", b"text/plain", b"not now\n")
-        return _http(b"200 OK", b"image/png", picture(number))
-
-
-def _http(status: bytes, kind: bytes, body: bytes) -> bytes:
-    return b"HTTP/1.1 %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (status, kind, len(body), body)
-
-
-def _serve(hosts: int, told: Connection) -> None:
-    """Listen at so many loopback addresses, one socket each, and tell their origins."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-    async def serve() -> None:
-        origins, loop = [], asyncio.get_running_loop()
-        for address in (str(_FIRST + number) for number in range(hosts)):
-            listening = socket.create_server((address, 0), backlog=128)
-            await loop.create_server(_Answering, sock=listening)
-            origins.append(f"http://{address}:{listening.getsockname()[1]}")
-        told.send(origins)
-        await asyncio.Event().wait()
-
-    asyncio.run(serve())
-
-
-@contextmanager
-def serving(hosts: int) -> Iterator[list[str]]:
-    """The loopback web; yields the origins of its hosts."""
-    hearing, told = _spawn.Pipe(duplex=False)
-    server = _spawn.Process(target=_serve, args=(hosts, told), daemon=True)
-    server.start()
-    told.close()
-    try:
-        yield hearing.recv()
-    finally:
-        server.terminate()
-        server.join()
-
-
-def url(number: int, origins: list[str]) -> str:
-    """The URL of a number. Neighbours in the list are at different hosts, as in lists that were shuffled."""
-    return f"{origins[number % len(origins)]}/{number}.png"
 
 
 def _crawl(listed: Path, corpus: Path) -> None:
@@ -235,7 +120,7 @@ def audited(corpus: Path, origins: list[str], urls: int) -> tuple[Counter[str], 
             number = int(row["url"].rpartition("/")[2].removesuffix(".png"))
             if row["url"] != url(number, origins):
                 faults.setdefault("is not of the list", []).append(row["url"])
-            elif row["outcome"] not in _OUTCOMES[answer(number)]:
+            elif row["outcome"] not in OUTCOMES[answer(number)]:
                 faults.setdefault("has another outcome than its answer calls for", []).append(row["url"])
             seen[number] = min(seen[number] + 1, 2)
     for number in (number for number, times in enumerate(seen) if times != 1):
@@ -244,8 +129,8 @@ def audited(corpus: Path, origins: list[str], urls: int) -> tuple[Counter[str], 
     return outcomes, [f"{len(wrong):,} times: {wrong[0]} {fault}" for fault, wrong in faults.items()]
 
 
-def show(samples: list[Sample], outcomes: Counter[str], urls: int, hosts: int) -> None:
-    """Print the table."""
+def show(samples: list[Sample], outcomes: Counter[str], state: int, urls: int, hosts: int) -> None:
+    """Print the table; `state` is what the crawl's state takes on disk, in bytes."""
     start, begun, last = samples[0], at(samples, 0), samples[-1]
     parts = [begun, *(at(samples, urls * tenth / 10) for tenth in range(1, 11))]
     per_url = [(after.cpu - before.cpu) / urls * 10 * 1e6 for before, after in pairwise(parts)]
@@ -263,6 +148,7 @@ def show(samples: list[Sample], outcomes: Counter[str], urls: int, hosts: int) -
         "RSS at most in each tenth, MiB": " ".join(f"{size / 2**20:.0f}" for size in most),
         "RSS at most while the list was taken in, MiB": f"{most_of(samples, start, begun) / 2**20:.0f}",
         "RSS at most while the last segment is sealed": f"{most_of(samples, parts[-1], last) / 2**20:.0f}",
+        "state on disk, bytes per URL": f"{state / urls:.0f}",
         **{name: f"{number:,}" for name, number in sorted(outcomes.items())},
     }.items():
         print(f"| {name:44} | {figure:>44} |")
@@ -276,7 +162,8 @@ def measured(folder: Path, urls: int, hosts: int) -> int:
             file.writelines(f"{url(number, origins)}\n" for number in range(urls))
         samples = watched(listed, corpus, urls)
     outcomes, faults = audited(corpus, origins, urls)
-    show(samples, outcomes, urls, hosts)
+    state = sum(file.stat().st_size for file in (corpus / "crawl" / "state").iterdir())
+    show(samples, outcomes, state, urls, hosts)
     print("\n".join(faults) or "every URL has one outcome", file=sys.stderr if faults else sys.stdout)
     return 1 if faults else 0
 
@@ -288,8 +175,8 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, default=1_000)
     parser.add_argument("--folder", type=Path, help="an empty folder in which the list and the corpus stay")
     options = parser.parse_args()
-    if not options.hosts <= options.urls <= _MOST:
-        parser.error(f"--urls: give from {options.hosts} to {_MOST}, so that every host has one")
+    if not options.hosts <= options.urls <= MOST:
+        parser.error(f"--urls: give from {options.hosts} to {MOST}, so that every host has one")
     if options.folder is not None:
         if (options.folder / "corpus").exists():
             parser.error(f"--folder {options.folder}: holds a crawl already, whose hosts are gone")
