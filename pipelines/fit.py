@@ -67,6 +67,11 @@ class Fit:
             raise BadInput(
                 f"--max_aspect_ratio {self.max_aspect_ratio:g}: it is the longer side over the shorter; use 1 or more"
             )
+        if self.min_image_size**2 > self.max_image_area:
+            raise BadInput(
+                f"--min_image_size {self.min_image_size}: every such picture has more than --max_image_area"
+                f" {self.max_image_area:g}, so none would pass; lower the one or raise the other"
+            )
         lowest, highest = (0, 9) if self.encode_format == "png" else (1, 100)
         if not lowest <= self.encode_quality <= highest:
             raise BadInput(

@@ -122,6 +122,10 @@ BAD = [
         ("crawl", "--url_list", "{csv}", "--output_folder", "{out}", "--max_aspect_ratio", "0.5"),
         ("--max_aspect_ratio 0.5", "1 or more"),
     ),
+    (
+        ("crawl", "--url_list", "{csv}", "--output_folder", "{out}", "--min_image_size=11", "--max_image_area=120"),
+        ("--min_image_size 11", "--max_image_area 120", "none would pass"),
+    ),
     # and what cannot be read, or cannot be, shows before a folder is made
     (("crawl", "--seeds", "http://user:word@a.example/", "--out", "{out}"), ("a.example", "user")),
     (("crawl", "--seeds", "{marks}", "--out", "{out}"), ("marked otherwise", "make them alike")),
