@@ -22,6 +22,7 @@ class Wire(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._receiver: Receiver | None = None
         self._done: asyncio.Future[None] | None = None
+        self._fault: Exception | None = None  # that ended the connection
         self._timer: asyncio.TimerHandle | None = None  # due no later than the request under way may take too long
         self._begun = self._heard_at = 0.0
         self.ip = ""
@@ -35,8 +36,11 @@ class Wire(asyncio.BufferedProtocol):
     def ask(self, request: bytes, receiver: Receiver, begun: float) -> asyncio.Future[None]:
         """Send a request; the future is done when the receiver has its outcome, which it has when the deadline after
         `begun` (monotonic seconds) or a silence allows no more."""
-        assert self._transport is not None
         self._done = asyncio.get_running_loop().create_future()
+        if self._transport is None:  # the other side has hung up before it was asked
+            receiver.hung_up(self._fault)
+            self._over()
+            return self._done
         self._receiver, self._begun, self._heard_at = receiver, begun, time.monotonic()
         if self._timer is None:
             self._look()
@@ -66,7 +70,7 @@ class Wire(asyncio.BufferedProtocol):
             self._over()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        self._transport, self._fault = None, exc
         self._cancel_look()
         if self._receiver is not None:
             self._receiver.hung_up(exc)

@@ -58,6 +58,54 @@ def sends(*parts: bytes, pause: float = 0.0, hold: float = 0.0, reset: bool = Fa
     return behave
 
 
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_host_that_hangs_up_before_it_is_asked(reset: bool) -> None:
+    """It says nothing, and must end nothing but its own URL."""
+    ended = threading.Event()
+
+    def hang_up(listening: socket.socket) -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                connection, _ = listening.accept()
+                if reset:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.1)
+        thread = threading.Thread(target=hang_up, args=(listening,))
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+            async def all_of_them() -> list[Fetched]:
+                async with Fetcher(QUICK) as fetcher:
+                    return [await fetcher.fetch(url, ANY) for _ in range(200)]
+
+            assert {(one.outcome, one.body) for one in asyncio.run(all_of_them())} == {(Outcome.CONNECT, b"")}
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_each_request_on_a_connection_has_the_whole_time(web: Web) -> None:
+    web.answers["/"] = answer("<p>1")
+    web.delay = 0.4  # longer than half of the deadline, shorter than the longest silence
+
+    async def four() -> list[Fetched]:
+        async with Fetcher(QUICK) as fetcher:
+            return [await fetcher.fetch(web.url("/"), ANY) for _ in range(4)]
+
+    assert [one.outcome for one in asyncio.run(four())] == [Outcome.OK] * 4
+
+
+def test_a_steady_answer_is_not_silent(web: Web) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 80000\r\n\r\n"
+    web.answers["/"] = sends(head, *[b"x" * 10_000] * 8, pause=0.1)
+    found = fetch(web.url("/"))
+    assert found.outcome is Outcome.OK and found.seconds > 0.6 > QUICK.read_timeout
+
+
 def test_a_whole_answer(web: Web) -> None:
     web.answers["/x?q=%E5%9B%BE"] = answer(PAGE, X_Robots_Tag="noai")
     before = time.time()
