@@ -24,15 +24,21 @@ class Growing:
 
     def __init__(self, path: Path, length: int = 0) -> None:
         """Open a file, make it if need be, and cut it to `length` bytes, which it must have."""
-        self._file = _open(path)
-        self._direct = _is_direct(self._file)
-        os.ftruncate(self._file, length)
         self._buffer = memoryview(mmap.mmap(-1, _BUFFER))  # begins at a page, as direct I/O wants it
         self._held = length % _BLOCK  # bytes in the buffer
         self._begin = length - self._held  # where in the file the buffer begins
-        self._synced = length
+        self._synced = -1  # the cut, too, is to be durable
         if self._held:
-            os.preadv(self._file, [self._buffer[:_BLOCK]], self._begin)
+            with path.open("rb") as file:
+                file.seek(self._begin)
+                self._buffer[: self._held] = file.read(self._held)
+        self._file = _open(path)
+        self._direct = bool(fcntl.fcntl(self._file, fcntl.F_GETFL) & _DIRECT)
+        try:
+            os.ftruncate(self._file, length)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def length(self) -> int:
@@ -40,7 +46,10 @@ class Growing:
         return self._begin + self._held
 
     def append(self, *parts: bytes) -> int:
-        """Add the parts to the end; returns where they begin. Raises OSError when the disk is full."""
+        """Add the parts to the end; returns where they begin.
+
+        Raises OSError when the disk is full: the file is then to be closed, and opened at a length that was synced.
+        """
         offset = self.length
         for part in parts:
             left = memoryview(part)
@@ -95,14 +104,10 @@ class Growing:
 
 
 def _open(path: Path) -> int:
-    mode = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    mode = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
     try:
         return os.open(path, mode | _DIRECT, 0o666)
     except OSError as error:
         if error.errno != errno.EINVAL or not _DIRECT:
             raise
         return os.open(path, mode, 0o666)  # such as an old tmpfs
-
-
-def _is_direct(file: int) -> bool:
-    return bool(fcntl.fcntl(file, fcntl.F_GETFL) & _DIRECT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -188,11 +189,14 @@ def test_mounts_have_their_volumes(parts: dict[str, Any]) -> None:
     assert conf["io.tmp.dirs"] == containers(parts)["flink-main-container"]["volumeMounts"][0]["mountPath"]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 @pytest.mark.parametrize(("running", "asked"), [("jobserver", "up"), ("jobmanager", "mini")])
 def test_a_cluster_and_mini_are_not_mixed(tmp_path: Path, running: str, asked: str) -> None:
     """Jobs would go to the job server that runs already, in silence."""
     flink = cluster.Cluster(tmp_path, cluster.Ports.of({}), tmp_path / "lib")
     flink.processes.start(running, ["sleep", "60"], tmp_path / "log", tmp_path)
-    with pytest.raises(BadInput, match="make flink-down first"):
-        getattr(flink, asked)()
-    flink.down()
+    try:
+        with pytest.raises(BadInput, match="make flink-down first"):
+            getattr(flink, asked)()
+    finally:
+        flink.down()

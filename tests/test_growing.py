@@ -176,17 +176,36 @@ def test_a_limit_of_size_is_told_and_what_was_synced_stays(limit: int, tmp_path:
     assert path.read_bytes() == b"one"
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="direct I/O by flag is Linux's")
-def test_linux_writes_past_the_cache_where_the_file_system_does() -> None:
-    """Not in a temporary folder, which may lie in memory."""
-    path = Path(__file__).with_suffix(".part")
-    file = Growing(path)
+@pytest.mark.skipif(not growing._DIRECT, reason="no direct I/O on this system")
+def test_the_cache_is_passed_by_where_the_file_system_lets_us(tmp_path: Path) -> None:
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_DIRECT))
-        assert flags(file) & os.O_DIRECT
-    except OSError as error:
-        assert error.errno == errno.EINVAL
+        os.close(os.open(tmp_path / "probe", os.O_WRONLY | os.O_CREAT | os.O_DIRECT))
+    except OSError:
         pytest.skip("this file system has no direct I/O")
-    finally:
-        file.close()
-        path.unlink()
+    file = Growing(tmp_path / "file")
+    file.append(part(5_000, 0))
+    file.sync()
+    assert flags(file) & os.O_DIRECT
+    file.close()
+
+
+def test_a_file_that_cannot_be_cut_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = set(Path("/dev/fd").iterdir())
+    monkeypatch.setattr(growing.os, "ftruncate", refuse)
+    with pytest.raises(OSError, match="Input/output"):
+        Growing(tmp_path / "file")
+    assert set(Path("/dev/fd").iterdir()) == before
+
+
+def test_a_cut_is_durable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one and more")
+    synced: list[int] = []
+    monkeypatch.setattr(growing.os, "fsync", lambda file: synced.append(os.fstat(file).st_size))
+    file = Growing(path, 3)
+    file.sync()
+    file.close()
+    assert synced == [3] and path.read_bytes() == b"one"
