@@ -20,7 +20,8 @@ from pipelines.progress import printable
 from pipelines.release import release
 from pipelines.report import report
 from pipelines.scores import as_judged
-from schemas.errors import BadInput
+from schemas.errors import BadInput, Damaged
+from schemas.manifest import Manifest
 from schemas.recipe import Recipe, load, of_canonical
 
 
@@ -53,8 +54,7 @@ def show_report(path: str, recipe: str | None) -> None:
     Raises BadInput for a folder that is neither, and for a corpus with several ledgers when no recipe is named.
     """
     if (made := published(path)) is not None:
-        order = of_canonical(made.recipe).verdicts()
-        _table(f"{made.name} {made.version}", rows(made.counts, {name: made.verdicts.get(name, 0) for name in order}))
+        _table(f"{made.name} {made.version}", rows(made.counts, _drops(path, made)))
         print(f"report:  {files.join(path, 'report.html')}")
         return
     corpus = Corpus(path)
@@ -66,6 +66,18 @@ def show_report(path: str, recipe: str | None) -> None:
     _table(loaded.name, rows(counted, counted.verdicts))
     say_short(corpus, loaded)
     print(f"report:  {page}")
+
+
+def _drops(release: str, made: Manifest) -> dict[str, int]:
+    """How many pairs each verdict took, in the order of the recipe. Raises Damaged where the manifest has none."""
+    try:
+        order = of_canonical(made.recipe).verdicts()
+    except ValueError as error:
+        raise Damaged(
+            f"{files.join(release, 'manifest.json')}: its recipe cannot be read ({error}); restore it"
+        ) from None
+    drops = dict.fromkeys(order, 0) | made.verdicts
+    return {name: count for name, count in drops.items() if name}
 
 
 def say_short(corpus: Corpus, recipe: Recipe) -> None:
@@ -93,9 +105,13 @@ def judged_by(corpus: Corpus, recipe: str | None) -> Recipe:
     if recipe is not None and recipe not in names:
         loaded = load(recipe)
         return as_judged(loaded, ledgers.recipe_of(corpus, loaded.name)) if loaded.name in names else loaded
-    if recipe is None and len(names) != 1:
-        known = ", ".join(names) or "none"
-        raise BadInput(f"{corpus.root}: ledgers here: {known}; judge it first, or say whose with --recipe")
+    if recipe is None and not names:
+        raise BadInput(
+            f"{corpus.root}: neither a judged corpus nor a complete release, which has a manifest.json;"
+            " run: tuwen judge CORPUS --recipe …, or tuwen release"
+        )
+    if recipe is None and len(names) > 1:
+        raise BadInput(f"{corpus.root}: ledgers here: {', '.join(names)}; say whose with --recipe")
     return ledgers.recipe_of(corpus, recipe or names[0])
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import repeat
 
 from pipelines import files
 from pipelines.engine import Engine
 from pipelines.progress import PAUSE, POLL, while_running
 
+_AT_ONCE = 8  # files that the last look is at, to hide the waiting for an object store
 _LOOKS = 64  # unfinished files that are looked at in one poll, so that a poll costs the same for any corpus
 
 
@@ -27,7 +30,7 @@ class Outputs:
         """Show how many of the files are finished while the block runs, on any engine; nothing when it is dry."""
 
         def finished(path: str, over: bool) -> bool:
-            return over or files.made_from(path) == self.wanted[path]  # a verb that ends well has made them all
+            return files.made_from(path) == self.wanted[path]
 
         with _counted(verb, engine, len(self.wanted), self.missing(), finished):
             yield
@@ -66,11 +69,14 @@ def _counted(
 
     def poll() -> tuple[int, Mapping[str, int]]:
         nonlocal left
-        looks = len(left) if over else _LOOKS
-        left = left[looks:] + [path for path in left[:looks] if not finished(path, over)]
+        looked, left = (left, []) if over else (left[:_LOOKS], left[_LOOKS:])
+        each = pool.map if over else map
+        found = each(finished, looked, repeat(over))
+        left += [path for path, made in zip(looked, found, strict=True) if not made]
         return total - len(left), {}
 
     # In an object store a look is a request for each file, so there it comes as seldom as the lines of a log.
-    with while_running(poll, verb, total, every=PAUSE if any(map(files.is_remote, left[:1])) else POLL):
+    every = PAUSE if any(map(files.is_remote, left[:1])) else POLL
+    with ThreadPoolExecutor(_AT_ONCE) as pool, while_running(poll, verb, total, every=every):
         yield
         over = True

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -190,7 +189,7 @@ def published(folder: str) -> Manifest | None:
         return None
     try:
         return manifest.decode(files.read_bytes(path))
-    except msgspec.DecodeError as error:
+    except (ValueError, IsADirectoryError) as error:  # bytes that are no UTF-8, too, are a ValueError
         raise Damaged(
             f"{path}: not a manifest ({error}); restore it, or make the release anew from its corpus in another folder"
         ) from None

@@ -63,5 +63,5 @@ def encode(manifest: Manifest) -> bytes:
 
 
 def decode(data: bytes) -> Manifest:
-    """Read a manifest. Raises msgspec.ValidationError or msgspec.DecodeError for one that is not ours."""
+    """Read a manifest. Raises ValueError for one that is not ours: msgspec's errors are such."""
     return msgspec.json.decode(data, type=Manifest)

@@ -12,6 +12,8 @@ import pytest
 from crawls import small_crawl
 
 from pipelines.arguments import split
+from schemas import manifest
+from schemas.manifest import Counts, Manifest
 
 
 def tuwen(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -123,15 +125,30 @@ def test_a_release_is_packed_verified_and_compared(corpus: str) -> None:
         == [line for line in told.splitlines() if " − " in line or "kept" in line]
         != []
     )
-    Path(new, "manifest.json").write_text("{")
-    done = tuwen("report", new)
-    assert done.returncode == 1 and "manifest.json: not a manifest" in done.stderr
     tar = Path(old, "weak", "00000.tar")
     data = bytearray(tar.read_bytes())
     data[700] ^= 1
     tar.write_bytes(data)
     done = tuwen("verify", old)
     assert done.returncode == 1 and "weak/00000.tar" in done.stdout
+
+
+@pytest.mark.parametrize("damage", ["cut", "bytes", "recipe", "folder", "missing"])
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, damage: str) -> None:
+    counts = dict.fromkeys(Counts.__struct_fields__, 0)
+    whole = manifest.encode(Manifest("a", "1.0.0", "", "{}", "", "", {}, "", [], {}, Counts(**counts), {"": 0}, {}, {}))
+    path = tmp_path / "manifest.json"
+    if damage == "folder":
+        path.mkdir()
+    elif damage != "missing":
+        data = {"cut": whole[:-9], "bytes": whole.replace(b"1.0.0", b"\xff"), "recipe": whole.replace(b'"{}"', b'"{"')}
+        path.write_bytes(data[damage])
+    done = tuwen("report", str(tmp_path))
+    assert done.returncode == (2 if damage == "missing" else 1) and "manifest.json" in done.stderr
+    assert "fault of tuwen" not in done.stderr and done.stderr.count("\n") == 1
+    if damage not in ("recipe", "missing"):
+        done = tuwen("verify", str(tmp_path))
+        assert done.returncode == 1 and "manifest.json: not a manifest" in done.stderr
 
 
 def test_lists_of_values_and_beams_own_options() -> None:

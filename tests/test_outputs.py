@@ -51,12 +51,12 @@ def test_files_that_stay_as_they_were_count_when_the_verb_has_ended(
     assert capsys.readouterr().err == "pack: 100/101\n"
 
 
-def test_a_verb_that_ends_well_has_made_all_that_it_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_count_is_that_of_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wanted = outputs.Outputs({str(tmp_path / f"{number}.parquet"): "rows" for number in range(100)})
     with wanted.progress("measure", Engine()):
-        for path in wanted.wanted:
+        for path in list(wanted.wanted)[:90]:
             files.write_table(path, _ROW, "rows")
-    assert capsys.readouterr().err == "measure: 100/100\n"
+    assert capsys.readouterr().err == "measure: 90/100\n"
 
 
 def test_a_dry_run_has_no_progress(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
