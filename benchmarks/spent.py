@@ -67,7 +67,7 @@ def flink(folder: Path, jars: Path, ports: Ports, settings: str = "", cache_mill
     cluster = Cluster(folder, ports, jars, settings)
     try:
         cluster.up()
-        yield Flink(cluster, str(_options(folder, ports, cache_millis)), tuple(cluster.processes.pids()))
+        yield Flink(cluster, str(_options(folder, ports, cache_millis)), tuple(cluster.daemons.pids()))
     finally:
         cluster.down()
 

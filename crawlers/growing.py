@@ -1,8 +1,8 @@
 """A file that grows at its end and is read much later: written past the page cache.
 
-A crawl writes more than memory holds. In the page cache that would push out what other programs read, and to fill new
-pages of it costs several times what the disk's own copy does. So blocks are gathered in a buffer of ours and written by
-direct I/O, where the system and the file system have it; elsewhere the same writes go through the cache.
+A crawl writes more than memory holds: in the page cache that would push out what other programs read, and every new
+page of it is work for the kernel. So blocks are gathered in a buffer of ours and written by direct I/O, where the
+system and the file system have it; elsewhere the same writes go through the cache.
 Source: open(2), O_DIRECT: memory, offset and length are to be multiples of the device's block.
 """
 
@@ -33,7 +33,6 @@ class Growing:
                 file.seek(self._begin)
                 self._buffer[: self._held] = file.read(self._held)
         self._file = _open(path)
-        self._direct = bool(fcntl.fcntl(self._file, fcntl.F_GETFL) & _DIRECT)
         try:
             os.ftruncate(self._file, length)
         except BaseException:
@@ -92,15 +91,12 @@ class Growing:
         try:
             return os.pwrite(self._file, self._buffer[begin:end], self._begin + begin)
         except OSError as error:
-            if error.errno != errno.EINVAL or not self._direct:
+            flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
+            if error.errno != errno.EINVAL or not flags & _DIRECT:
                 raise
-        self._through_cache()
+            # The file system has no direct I/O, or wrote a part of a block before the disk was full.
+            fcntl.fcntl(self._file, fcntl.F_SETFL, flags & ~_DIRECT)
         return 0
-
-    def _through_cache(self) -> None:
-        """Go on without direct I/O: the file system has none, or wrote a part of a block before the disk was full."""
-        fcntl.fcntl(self._file, fcntl.F_SETFL, fcntl.fcntl(self._file, fcntl.F_GETFL) & ~_DIRECT)
-        self._direct = False
 
 
 def _open(path: Path) -> int:

@@ -160,14 +160,15 @@ class Wishes:
 
     def of_answer(self, fetched: Fetched) -> tuple[Consent, ...]:
         """What the headers of an answer say of its use."""
-        values = fetched.header_values
-        if not any(map(values, _SPEAKING)):
+        said = [fetched.header_values(name) for name in _SPEAKING]
+        if not any(said):
             return _SILENCE
+        robots, reservation, policy, usage, signal = said
         return (
-            refusing(x_robots(values("x-robots-tag"), self._settings.agent, fetched.started), self._settings.refused),
-            tdmrep.tdm_header(values("tdm-reservation"), values("tdm-policy")),
-            aipref.content_usage(values("content-usage")),
-            aipref.content_signal(values("content-signal")),
+            refusing(x_robots(robots, self._settings.agent, fetched.started), self._settings.refused),
+            tdmrep.tdm_header(reservation, policy),
+            aipref.content_usage(usage),
+            aipref.content_signal(signal),
         )
 
     def of_page(self, page: Page, fetched: Fetched) -> tuple[Consent, ...]:

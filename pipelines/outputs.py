@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import repeat
 
 from pipelines import files
 from pipelines.engine import Engine
@@ -29,10 +28,10 @@ class Outputs:
     def progress(self, verb: str, engine: Engine) -> Iterator[None]:
         """Show how many of the files are finished while the block runs, on any engine; nothing when it is dry."""
 
-        def finished(path: str, over: bool) -> bool:
+        def finished(path: str) -> bool:
             return files.made_from(path) == self.wanted[path]
 
-        with _counted(verb, engine, len(self.wanted), self.missing(), finished):
+        with _counted(verb, engine, len(self.wanted), self.missing(), finished, finished):
             yield
 
     def sweep(self, folders: Iterable[str]) -> None:
@@ -49,19 +48,26 @@ def progress(verb: str, paths: Sequence[str], engine: Engine) -> Iterator[None]:
     """
     before = {path: files.made_from(path) for path in paths}
 
-    def finished(path: str, over: bool) -> bool:
-        made = files.made_from(path)
-        return made != "" and (over or made != before[path])
+    def finished(path: str) -> bool:
+        return files.made_from(path) not in ("", before[path])
 
-    with _counted(verb, engine, len(paths), paths, finished):
+    def there(path: str) -> bool:
+        return files.made_from(path) != ""
+
+    with _counted(verb, engine, len(paths), paths, finished, there):
         yield
 
 
 @contextmanager
 def _counted(
-    verb: str, engine: Engine, total: int, unfinished: Sequence[str], finished: Callable[[str, bool], bool]
+    verb: str,
+    engine: Engine,
+    total: int,
+    unfinished: Sequence[str],
+    finished: Callable[[str], bool],
+    at_last: Callable[[str], bool],
 ) -> Iterator[None]:
-    """Show what `finished(path, over)` says of some at a time, and of all of them when the block is over."""
+    """Show what `finished` says of some at a time, and `at_last` of all that are left when the block is over."""
     if engine.dry:
         yield
         return
@@ -69,10 +75,10 @@ def _counted(
 
     def poll() -> tuple[int, Mapping[str, int]]:
         nonlocal left
-        looked, left = (left, []) if over else (left[:_LOOKS], left[_LOOKS:])
-        each = pool.map if over else map
-        found = each(finished, looked, repeat(over))
-        left += [path for path, made in zip(looked, found, strict=True) if not made]
+        if over:
+            left = [path for path, made in zip(left, pool.map(at_last, left), strict=True) if not made]
+        else:
+            left = left[_LOOKS:] + [path for path in left[:_LOOKS] if not finished(path)]
         return total - len(left), {}
 
     # In an object store a look is a request for each file, so there it comes as seldom as the lines of a log.

@@ -250,7 +250,7 @@ def test_a_worker_is_killed_in_mid_slice_on_flink(
     with held_after(12, *webs[1]):
         child = command(*words(webs[0], str(tmp_path / "c"), tmp_path, "--engine", engine_file(flink, worker)))
         until(lambda: asked(webs) > 12)
-        killed = [one for name in ("taskmanager1", "taskmanager2") for one in workers_of(flink.processes.pid(name))]
+        killed = [one for name in ("taskmanager1", "taskmanager2") for one in workers_of(flink.daemons.pid(name))]
         for one in killed:
             os.kill(one, signal.SIGKILL)
     _, errors = child.communicate(timeout=240)

@@ -194,7 +194,7 @@ def test_mounts_have_their_volumes(parts: dict[str, Any]) -> None:
 def test_a_cluster_and_mini_are_not_mixed(tmp_path: Path, running: str, asked: str) -> None:
     """Jobs would go to the job server that runs already, in silence."""
     flink = cluster.Cluster(tmp_path, cluster.Ports.of({}), tmp_path / "lib")
-    flink.processes.start(running, ["sleep", "60"], tmp_path / "log", tmp_path)
+    flink.daemons.start(running, ["sleep", "60"], tmp_path / "log", tmp_path)
     try:
         with pytest.raises(BadInput, match="make flink-down first"):
             getattr(flink, asked)()

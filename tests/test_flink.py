@@ -208,7 +208,7 @@ def test_a_worker_is_killed_in_mid_measure(flink: Cluster, worker: Path, measure
     child = command("measure", str(tmp_path), "--engine", engine_file(flink, worker))
     until(lambda: begun(tmp_path / "signals/image"))
     for name in ("taskmanager1", "taskmanager2"):
-        for one in workers_of(flink.processes.pid(name))[:1]:
+        for one in workers_of(flink.daemons.pid(name))[:1]:
             os.kill(one, signal.SIGKILL)
     _, errors = child.communicate(timeout=600)
     assert child.returncode == 0, errors
@@ -224,7 +224,7 @@ def test_a_task_manager_is_killed_in_mid_pack(flink: Cluster, worker: Path, meas
         child = command("pack", str(tmp_path), *VERBS[4][1:], "--engine", engine_file(flink, worker))
         until(lambda: len(running(flink)) > 0)
         time.sleep(2)
-        os.kill(flink.processes.pid("taskmanager1"), signal.SIGKILL)
+        os.kill(flink.daemons.pid("taskmanager1"), signal.SIGKILL)
         _, errors = child.communicate(timeout=600)
         assert child.returncode == 0, errors
         assert digests(tmp_path / "releases") == digests(measured / "releases")
@@ -241,7 +241,7 @@ def test_ctrl_c_cancels_the_job_on_the_cluster(flink: Cluster, worker: Path, mea
     child = command("measure", str(tmp_path), "--family", "image", "--engine", engine_file(flink, worker))
     until(lambda: running(flink))
     (job,) = running(flink)
-    until(lambda: any(workers_of(flink.processes.pid(name)) for name in ("taskmanager1", "taskmanager2")))
+    until(lambda: any(workers_of(flink.daemons.pid(name)) for name in ("taskmanager1", "taskmanager2")))
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=180)
     assert (

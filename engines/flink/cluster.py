@@ -20,7 +20,7 @@ from pathlib import Path
 
 from engines.flink import rest
 from engines.flink.configuration import CLUSTER, LOGGING, MINI, OPENED
-from engines.flink.processes import Processes, until
+from engines.flink.daemons import Daemons, until
 from schemas.errors import BadInput, TuwenError, WorkFailed
 
 POM = Path(__file__).with_name("pom.xml")
@@ -62,7 +62,7 @@ class Cluster:
 
     def up(self) -> None:
         """Start what does not run yet, and wait until it takes jobs. Raises BadInput beside `mini`."""
-        if self.processes.runs("jobserver") and not self.processes.runs("jobmanager"):
+        if self.daemons.runs("jobserver") and not self.daemons.runs("jobmanager"):
             raise BadInput("flink-mini runs, and jobs would go there; say make flink-down first")
         self._prepare(CLUSTER)
         master = f"localhost:{self.ports.rest}"
@@ -75,7 +75,7 @@ class Cluster:
 
     def mini(self) -> None:
         """Start the job server with Flink inside, and wait until it takes jobs. Raises BadInput beside `up`."""
-        if self.processes.runs("jobmanager"):
+        if self.daemons.runs("jobmanager"):
             raise BadInput("a cluster runs, and jobs would go there; say make flink-down first")
         self._prepare(MINI)
         self._start("jobserver", self._job_server("[local]"))
@@ -83,22 +83,22 @@ class Cluster:
 
     def down(self) -> None:
         """End what was started, workers included."""
-        self.processes.end()
+        self.daemons.end()
 
     def status(self) -> str:
         """One line for each process."""
         lines = [f"job endpoint   localhost:{self.ports.job}   flink   {self.page}"]
-        for name in self.processes.names():
-            state = "running" if self.processes.runs(name) else "ended; see its log"
-            lines.append(f"{name:<14} pid {self.processes.pid(name):<8} {state}")
+        for name in self.daemons.names():
+            state = "running" if self.daemons.runs(name) else "ended; see its log"
+            lines.append(f"{name:<14} pid {self.daemons.pid(name):<8} {state}")
         return "\n".join(
             lines if len(lines) > 1 else ["nothing runs; start it with: make flink-up, or make flink-mini"]
         )
 
     @property
-    def processes(self) -> Processes:
+    def daemons(self) -> Daemons:
         """What was started."""
-        return Processes(self.home / "pid")
+        return Daemons(self.home / "pid")
 
     @property
     def page(self) -> str:
@@ -149,8 +149,8 @@ class Cluster:
 
     def _start(self, name: str, arguments: list[str]) -> None:
         """Start a Java process in a session of its own, unless it runs; its workers belong to it."""
-        if not self.processes.runs(name):
-            self.processes.start(
+        if not self.daemons.runs(name):
+            self.daemons.start(
                 name, ["java", *LOGGING, *OPENED, *arguments], self.home / "log" / f"{name}.log", self.home
             )
 
@@ -159,7 +159,7 @@ class Cluster:
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         def ended() -> str:
-            return next((name for name in self.processes.names() if not self.processes.runs(name)), "")
+            return next((name for name in self.daemons.names() if not self.daemons.runs(name)), "")
 
         if not until(lambda: ready() or bool(ended()), PATIENCE) or not ready():
             name = ended()

@@ -31,7 +31,7 @@ class _Told:
 
 
 @dataclass(frozen=True)
-class Processes:
+class Daemons:
     """The processes that a folder knows, each by a name that is a file there; with each go those of its session."""
 
     folder: Path
