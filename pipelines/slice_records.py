@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +11,7 @@ from crawlers.partition import Partition
 from crawlers.slices import Record
 from crawlers.state import partitions_of
 from crawlers.status import Place, Status
-from pipelines import fenced, files
+from pipelines import fenced, files, scratch
 from pipelines.corpus import Corpus
 from pipelines.slice_files import SliceFiles
 from schemas.errors import BadInput
@@ -91,7 +90,7 @@ def _reading(place: SliceFiles, read: Callable[[Path], T]) -> T:
     """What is read of a state: where it lies, or of a copy under its own name."""
     if not files.is_remote(place.state):
         return read(Path(place.state))
-    with tempfile.TemporaryDirectory(prefix="tuwen-state-") as folder:
-        path = Path(folder, place.state.rpartition("/")[2])
+    with scratch.folder("state") as folder:
+        path = folder / place.state.rpartition("/")[2]
         fenced.get(place.state, path)
         return read(path)

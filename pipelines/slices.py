@@ -6,7 +6,6 @@ See docs/decisions/0009-a-slice-counts-when-its-state-is-written.md.
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from crawlers import slices, status
 from crawlers.late import Wait
 from crawlers.settings import Settings
 from crawlers.slices import Stamp
-from pipelines import files
+from pipelines import files, scratch
 from pipelines.corpus import Corpus
 from pipelines.slice_files import LIVE, SliceFiles
 from schemas.errors import BadInput, WorkFailed
@@ -90,8 +89,7 @@ def crawl_slice(number: int, told: Slices) -> Attempt:
     the corpus as it was, but for files that nobody reads.
     """
     place, settings = told.files(number), told.settings[number]
-    with tempfile.TemporaryDirectory(prefix=f"tuwen-{settings.partition.name}-") as folder:
-        here = Path(folder)
+    with scratch.folder(settings.partition.name) as here:
         state, name = place.state_in(here), uuid.uuid4().hex[:12]
         begun = _begin(place, here)
         talk = _Talk(place, name, here, told.call)
