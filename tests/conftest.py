@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
@@ -28,6 +29,9 @@ from schemas.tables import LEDGER, LOG, PAIRS, UNFETCHED
 
 settings.register_profile("tuwen", deadline=None)  # a busy machine is slow, and no test is timed
 settings.load_profile("tuwen")
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every command that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIRST_FETCH = datetime(2026, 3, 1, 8, 0, tzinfo=timezone.utc)
 
