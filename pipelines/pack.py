@@ -183,9 +183,13 @@ def clock(corpus: Corpus) -> tuple[float, float]:
 
 
 def published(folder: str) -> Manifest | None:
-    """The manifest of a release that is out; None while it is not. Raises Damaged for one that cannot be read."""
+    """The manifest of a release that is out; None while it is not.
+
+    Raises Damaged for one that cannot be read, BadInput for a bucket that is not there.
+    """
     path = files.join(folder, "manifest.json")
     if not files.exists(path):
+        files.listing(folder)  # raises where there is not even a bucket, which S3 does not say of one object
         return None
     try:
         return manifest.decode(files.read_bytes(path))

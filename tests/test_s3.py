@@ -228,8 +228,9 @@ def test_what_is_wrong_is_said_in_one_line(
 ) -> None:
     code, said = failure(capsys, "measure", bucket)
     assert code == 2 and said == f"tuwen: {bucket}: no pairs here yet; run: tuwen pair {bucket}"
-    code, said = failure(capsys, "measure", "s3://no-such-bucket/corpus")
-    assert code == 2 and "there is no such bucket" in said
+    for verb in ("measure", "verify", "report"):
+        code, said = failure(capsys, verb, "s3://no-such-bucket/corpus")
+        assert code == 2 and "there is no such bucket" in said
     code, said = failure(capsys, "measure", "s3:///corpus")
     assert code == 2 and "names no bucket" in said
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
