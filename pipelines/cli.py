@@ -16,14 +16,34 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines import arguments, label_verbs, verbs
+from pipelines import arguments, label_verbs, release_verbs, verbs
 from pipelines.arguments import Arguments
 from pipelines.given import Given, running
 from schemas.errors import TuwenError
 
+app = typer.Typer(
+    name="tuwen",
+    help="Build an image-text corpus from the web: crawl, pair, measure, cluster, judge, pack, release.",
+    epilog="Verbs that run on an engine take --dry-run. Any command takes --debug, and --s3-endpoint URL for an object"
+    " store that is not Amazon's (else AWS_* and ~/.aws decide). Beam's own options come after `--`, as in:"
+    " tuwen measure CORPUS -- --runner=FlinkRunner",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for _commands in (verbs.app, release_verbs.app, label_verbs.app):
+    app.add_typer(_commands)
+
 _STOPPED = 130  # what a shell says of Ctrl-C; typer turns the exception into it in some versions
 # Typer brings a click of its own in some versions: its usage errors are known by what BadParameter is made of.
 _USAGE: Any = typer.BadParameter.__mro__[1]
+
+
+def commands() -> dict[str, Any]:
+    """Every command by its name, as click knows it."""
+    return dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
 def main() -> None:
@@ -63,7 +83,7 @@ def run(line: Arguments) -> int:
         if arguments.is_list_run(words):
             words, given = _with_img2dataset(words, line.beam)
         with running(given):
-            code = int(label_verbs.app(words, standalone_mode=False) or 0)
+            code = int(app(words, standalone_mode=False) or 0)
         return code if code != _STOPPED else _interrupted()
     except _USAGE as error:
         command = error.ctx.command_path if error.ctx else "tuwen"
@@ -86,7 +106,7 @@ def _with_img2dataset(words: list[str], beam: tuple[str, ...]) -> tuple[list[str
     """Take img2dataset's flags, which typer cannot read, out of a command line; the words left, and what they ask."""
     from pipelines import img2dataset
 
-    crawl = typer.main.get_command(verbs.app).commands["crawl"]  # type: ignore[attr-defined]
+    crawl = commands()["crawl"]
     ours = {name.lstrip("-").replace("-", "_") for parameter in crawl.params for name in parameter.opts}
     listed = img2dataset.read(words[1:], ours)
     return ["crawl", *listed.rest], Given(beam, listed)

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from schemas.errors import BadInput
+
 if TYPE_CHECKING:
     from pipelines.img2dataset import ListRun
 
@@ -36,3 +38,9 @@ def running(line: Given) -> Iterator[None]:
         yield
     finally:
         _GIVEN.reset(token)
+
+
+def no_beam(verb: str) -> None:
+    """Raise BadInput where words for Beam are given to what runs without."""
+    if words := given().beam:
+        raise BadInput(f"{words[0]} after `--`: {verb} runs without Beam; leave it out")

@@ -1,4 +1,4 @@
-"""The commands that find a threshold: label and calibrate. Importing this adds them to the command line."""
+"""The commands that find a threshold: label and calibrate."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from pipelines.verbs import CorpusFolder, app
-
-__all__ = ["app", "calibrate", "label"]
+from pipelines.signature import command
+from pipelines.verb_options import CorpusFolder
 
 Signal = Annotated[str, typer.Option(help="a signal, as match_score", metavar="S")]
 
+app = typer.Typer()
 
-@app.command(epilog="Example: tuwen label corpus --n 300 --signal match_score --out labels.html")
+
+@command(app, epilog="Example: tuwen label corpus --n 300 --signal match_score --out labels.html")
 def label(
     corpus: CorpusFolder,
     n: Annotated[int, typer.Option("--n", help="pairs to label", min=1)] = 300,
@@ -32,7 +33,7 @@ def label(
     print(f"label: {count} pairs in {out}; open it in a browser, and save the labels from there")
 
 
-@app.command(epilog="Example: tuwen calibrate corpus --labels labels.csv --signal match_score --precision 0.9")
+@command(app, epilog="Example: tuwen calibrate corpus --labels labels.csv --signal match_score --precision 0.9")
 def calibrate(
     corpus: CorpusFolder,
     labels: Annotated[str, typer.Option(help="what the page of `tuwen label` saved", metavar="CSV")],

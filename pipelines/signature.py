@@ -4,43 +4,56 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import MISSING, fields
-from typing import Any, get_type_hints
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, TypeVar, get_type_hints
 
 import typer
 
+Command = TypeVar("Command", bound=Callable[..., None])
 
-def takes(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let a command whose first parameter is a dataclass `kind` take its fields as options of its own.
 
-    typer reads a command's signature, so that is what is made: the fields, annotated as they are, with their defaults,
-    then the other parameters of the command.
+def command(app: typer.Typer, name: str = "", *, epilog: str) -> Callable[[Command], Command]:
+    """Make a function a command of an app, with the options that it shares spread out; it stays callable as it is."""
+
+    def register(function: Command) -> Command:
+        app.command(name or None, epilog=epilog)(spread(function))
+        return function
+
+    return register
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command with parameters that are dataclasses take their fields instead, each as an option of its own.
+
+    typer reads a command's signature, so that is what is made: in the place of such a parameter stand the fields of its
+    dataclass, annotated as they are, with their defaults.
     """
-    hints = get_type_hints(kind, include_extras=True)
+    own = inspect.signature(command, eval_str=True).parameters
+    shared: dict[str, Any] = {name: one.annotation for name, one in own.items() if is_dataclass(one.annotation)}
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-        parameters = [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                annotation=hints[field.name],
-                default=inspect.Parameter.empty if field.default is MISSING else field.default,
-            )
-            for field in fields(kind)
-        ]
-        parameters += [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    @functools.wraps(command)
+    def taking(**given: Any) -> None:
+        values = {
+            name: kind(**{one.name: given.pop(one.name) for one in fields(kind)}) for name, kind in shared.items()
+        }
+        command(**values, **given)
 
-        @functools.wraps(command)
-        def taking(**given: Any) -> None:
-            shared = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
-            command(shared, **given)
+    taking.__signature__ = inspect.Signature(list(_options(own.values())))  # type: ignore[attr-defined]
+    return taking
 
-        taking.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return taking
 
-    return decorate
+def _options(parameters: Iterable[inspect.Parameter]) -> Iterator[inspect.Parameter]:
+    """The parameters of a command, each dataclass as its fields; by keyword all, so that any may lack a default."""
+    by_keyword = inspect.Parameter.KEYWORD_ONLY
+    for one in parameters:
+        if not is_dataclass(one.annotation):
+            yield one.replace(kind=by_keyword)
+            continue
+        hints = get_type_hints(one.annotation, include_extras=True)
+        for field in fields(one.annotation):
+            default = inspect.Parameter.empty if field.default is MISSING else field.default
+            yield inspect.Parameter(field.name, by_keyword, annotation=hints[field.name], default=default)
 
 
 def written(line: typer.Context) -> dict[str, Any]:

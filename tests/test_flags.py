@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crawlers.consent import x_robots
 from crawlers.settings import Settings
-from pipelines import img2dataset, verbs
+from pipelines import cli, img2dataset
 from pipelines.fit import Fit
 from pipelines.flags import NUMBER, SWITCH, TEXT, WHOLE, WORDS, literal, parse
 from pipelines.row_shard import RowShards
@@ -280,7 +280,7 @@ def test_settings_take_the_changes() -> None:
 
 
 def test_every_flag_stands_in_the_help() -> None:
-    crawl = typer.main.get_command(verbs.app).commands["crawl"]  # type: ignore[attr-defined]
+    crawl = cli.commands()["crawl"]
     said = crawl.get_help(typer.Context(crawl))
     assert [name for name in img2dataset.KNOWN if f"--{name}" not in said.replace(",", " ").split()] == []
     assert "docs/url-lists.md" in said

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from pipelines import arguments, cli, verbs
+from pipelines import arguments, cli
 from pipelines.together import ALONE, APART, NEEDS, PLACES, SOURCES, Needs, check, option
 from schemas.errors import BadInput
 
-COMMANDS = typer.main.get_command(verbs.app).commands  # type: ignore[attr-defined]
+COMMANDS = cli.commands()
 CRAWL, EVERY = (
     {parameter.name for name in names for parameter in COMMANDS[name].params} for names in (("crawl",), COMMANDS)
 )

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from filters import FAMILIES, Sample, measure
 from filters.topic import Words, family
 from filters.topics import OTHER, cleaned, load, packaged
+from pipelines.cli import app
 from pipelines.measure import check
-from pipelines.verbs import app
 from schemas.errors import BadInput
 
 GOLDEN = Path(__file__).parent / "golden" / "topics.tsv"
