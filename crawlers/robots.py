@@ -13,6 +13,7 @@ from crawlers.urls import origin
 from schemas.outcome import Outcome
 
 _SLASH = re.compile("%2f", re.I)
+_VERSIONED = re.compile(r"^([ \t]*user[- ]?agent[ \t:]+[^\s:/#]+)[/ \t][^\r\n]*", re.I | re.M)
 LARGEST = 500 * 1024  # RFC 9309 §2.5: at least 500 KiB are read; what is beyond is ignored
 REDIRECTS = 5  # RFC 9309 §2.3.1.2
 
@@ -28,12 +29,14 @@ class Robots:
     def parse(cls, body: bytes) -> Robots:
         """Read a robots.txt: UTF-8 with replacement (a comment in GBK does no harm), at most 500 KiB of it.
 
-        UTF-16 is read too where its mark says so: a site whose editor saved it so would else forbid nothing.
+        UTF-16 is read too where its mark says so: a site whose editor saved it so would else forbid nothing. Who names
+        an agent with its version or more of its header, as TuwenBot/0.1 (+https://…), means the agent.
         """
         if len(body) > LARGEST:
             kept = body[:LARGEST]
             body = kept[: max(kept.rfind(b"\n"), kept.rfind(b"\r")) + 1]  # a cut rule could say the opposite
         text = body.removeprefix(b"\xef\xbb\xbf").decode(_coding(body), "replace").replace("\0", "")
+        text = _VERSIONED.sub(r"\1", text)
         return cls(Protego.parse(text), parse_groups(text))
 
     def allows(self, url: str, agent: str) -> bool:

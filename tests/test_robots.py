@@ -25,6 +25,13 @@ def allows(rules: str, path: str, agent: str = "TuwenBot") -> bool:
         ("User-agent: other\nDisallow: /x", "/x", True),
         ("User-agent: tuwen\nDisallow: /x", "/x", False),  # a shortened name means us
         ("User-agent: wenbot\nDisallow: /x", "/x", True),
+        ("User-agent: TuwenBot/0.1\nDisallow: /x", "/x", False),
+        ("user-agent : TuwenBot/0.1 (+https://a.example/)\nDisallow: /x", "/x", False),
+        ("Useragent:TuwenBot 1 # us\nDisallow: /x", "/x", False),
+        ("User-agent: *\nDisallow: /x\n\nUser-agent: TuwenBot/9\nDisallow: /y", "/x", True),
+        ("User-agent: other/1.0\nDisallow: /x", "/x", True),
+        ("User-agent: other TuwenBot\nDisallow: /x", "/x", True),  # a name ends at its first space
+        ("User-agent: * all\nDisallow: /x", "/x", False),
         ("User-agent: *\nAllow: /page/\nDisallow: /page/disallowed.gif", "/page/", True),
         ("User-agent: *\nAllow: /page/\nDisallow: /page/disallowed.gif", "/page/disallowed.gif", False),
         ("User-agent: *\nDisallow: /x\nAllow: /x", "/x", True),
