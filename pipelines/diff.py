@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pipelines import files
+from pipelines.index import INDEXED, index_path
 from pipelines.pack import published
-from pipelines.release import INDEXED, index_path
 from schemas.errors import BadInput
 from schemas.manifest import Manifest
 

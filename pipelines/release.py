@@ -15,12 +15,12 @@ from importlib.metadata import version as installed
 
 import apache_beam as beam
 import msgspec
-import pyarrow as pa
 
 from filters import FAMILIES as MEASURED
 from pipelines import card, croissant, files, ledgers, tally, uids
-from pipelines.corpus import Corpus, shard_name
+from pipelines.corpus import Corpus
 from pipelines.engine import Engine, run
+from pipelines.index import INDEXED, Index, index_name, index_path, remove_beyond
 from pipelines.matched import models_of
 from pipelines.outputs import progress
 from pipelines.pack import TIERS, check_counted, check_version, clock, packed, published, sweep
@@ -30,9 +30,7 @@ from schemas.errors import BadInput, Damaged
 from schemas.manifest import Counts, File, Manifest
 from schemas.recipe import Recipe, canonical, option
 from schemas.signals import FAMILIES
-from schemas.tables import INDEX
 
-INDEXED = ("weak", "strong")  # base shards are copies of pairs that are there already
 _AT_ONCE = 8  # files hashed at a time: enough to hide the waiting for an object store
 
 
@@ -88,50 +86,6 @@ def release(
     return complete
 
 
-class Index(beam.PTransform):
-    """(number, name) of each shard -> its file of the index."""
-
-    def __init__(self, folder: str, names: list[str]) -> None:
-        super().__init__()
-        self.folder, self.names = folder, names
-
-    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
-        numbered = pbegin | "indexed" >> beam.Create(list(enumerate(self.names)), reshuffle=True)
-        return numbered | "index" >> beam.Map(write_index, self.folder)
-
-
-def index_path(folder: str, number: int) -> str:
-    """The index of one shard; weak shards come first, then strong ones."""
-    return files.join(folder, "index", f"{shard_name(number)}.parquet")
-
-
-def write_index(numbered: tuple[int, str], folder: str) -> None:
-    """Write the index of one shard; does nothing where it is current."""
-    number, name = numbered
-    path, shard = index_path(folder, number), files.join(folder, f"{name}.parquet")
-    made_from = files.digest("index 1", name, files.made_from(shard))
-    if files.made_from(path) == made_from:
-        return
-    files.write_table(path, index_of(name, files.read_table(shard)), made_from)
-
-
-def index_of(name: str, samples: pa.Table) -> pa.Table:
-    """The index rows of one shard's samples, those that failed to be packed left out."""
-    rows = samples.select(["key", "tar_offset", "sha256", "caption", "status"]).to_pylist()
-    kept = [
-        {
-            "key": row["key"],
-            "shard": name,
-            "offset": row["tar_offset"],
-            "image_id": row["sha256"],
-            "text_sha256": hashlib.sha256(row["caption"].encode()).hexdigest(),
-        }
-        for row in rows
-        if row["status"] == "success"
-    ]
-    return pa.Table.from_pylist(kept, INDEX)
-
-
 def _said(corpus: Corpus, folder: str, name: str, recipe: Recipe) -> dict[str, str]:
     """What a shard's Parquet says of it, when the tar and the statistics beside it are there too."""
     said = files.metadata(files.join(folder, f"{name}.parquet"))
@@ -161,9 +115,8 @@ def _work(
 
     with progress("release", [index_path(folder, number) for number in range(len(names))], engine):
         counted = run(build, job="release", engine=engine)
-    wanted = {f"{shard_name(number)}.parquet" for number in range(len(names))}
-    place = files.join(folder, "index")
-    files.remove(files.join(place, name) for name in files.listing(place, ".parquet") if name not in wanted)
+    if not engine.dry:
+        remove_beyond(folder, len(names))
     return counted
 
 
@@ -247,7 +200,7 @@ def _hashed(folder: str, said: dict[str, dict[str, str]], shards: dict[str, list
     }
     rest = {f"{name}.parquet": int(one["rows"]) for name, one in said.items()}
     indexed = [name for tier in INDEXED for name in shards[tier]]
-    rest |= {f"index/{shard_name(number)}.parquet": int(said[name]["samples"]) for number, name in enumerate(indexed)}
+    rest |= {index_name(number): int(said[name]["samples"]) for number, name in enumerate(indexed)}
     plain: dict[str, int | None] = {**rest, **{f"{name}_stats.json": None for name in said}}
     plain |= {f"{tier}/sizes.json": None for tier, names in shards.items() if names}
     with ThreadPoolExecutor(_AT_ONCE) as pool:

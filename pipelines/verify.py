@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from filters.picture import decode
 from pipelines import files
-from pipelines.corpus import shard_name
 from pipelines.engine import Engine, run
+from pipelines.index import INDEXED, index_name, index_of, index_path
 from pipelines.pack import LOOKED, TIERS, check_counted, published
-from pipelines.release import INDEXED, digest_of, index_of, index_path
+from pipelines.release import digest_of
 from pipelines.resize import ENDING
 from pipelines.sample import sample_json
 from pipelines.tars import Hashed, members
@@ -97,7 +97,7 @@ def shard_faults(folder: str, name: str, number: int, listed: dict[str, Any]) ->
     """What is wrong with one shard: its files, its tar against its Parquet and its index; `number` is -1 for base."""
     faults = {file: _file_fault(folder, file, said) for file, said in listed.items() if not _is_tar(file)}
     yield from filter(None, faults.values())
-    parquet, tar, index = f"{name}.parquet", f"{name}.tar", _index_of(number)
+    parquet, tar, index = f"{name}.parquet", f"{name}.tar", index_name(number)
     samples = None if faults[parquet] else files.read_table(files.join(folder, *parquet.split("/")))
     yield from _some(_tar_faults(folder, name, listed[tar], samples), tar)
     if samples is None:
@@ -197,11 +197,7 @@ def _is_tar(name: str) -> bool:
 
 def _files_of(name: str, number: int | None) -> list[str]:
     own = [f"{name}.tar", f"{name}.parquet", f"{name}_stats.json"]
-    return own if number is None else [*own, _index_of(number)]
-
-
-def _index_of(number: int) -> str:
-    return f"index/{shard_name(number)}.parquet"
+    return own if number is None else [*own, index_name(number)]
 
 
 def _file_fault(folder: str, name: str, said: Any) -> str:
