@@ -1,8 +1,9 @@
 """A part of a picture becomes fewer pixels, or more, by Pillow's antialiasing filters.
 
 cykooz.resizer computes the same sums as Pillow with the processor's vectors, on Pillow's own pixels, in a tenth of the
-time. Where it is not to be had (Linux on ARM, as of its version 4.0), Pillow itself does it: both round to whole
-numbers, the one in steps where the other does it at the end, so a number may differ by one.
+time. Where it is not to be had (Linux on ARM, as of its version 4.0), Pillow itself does it. Both round after each of
+the two directions, the one after the columns, the other after the rows: a number may differ by one or two, and by more
+where bicubic goes beyond black or white, which is cut off there.
 """
 
 from __future__ import annotations
