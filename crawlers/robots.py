@@ -13,7 +13,8 @@ from crawlers.urls import origin
 from schemas.outcome import Outcome
 
 _SLASH = re.compile("%2f", re.I)
-_VERSIONED = re.compile(r"^([ \t]*user[- ]?agent[ \t:]+[^\s:/#]+)[/ \t][^\r\n]*", re.I | re.M)
+# An agent with more behind it: a version, or what a whole header has in brackets. `*` stays itself whatever follows.
+_NAMED = re.compile(r"^(\s*user[- ]?agent[\s:]+(?:\*(?=\s)|[^\s:/#]+(?=/|\s+[\d(]))).*", re.I)
 LARGEST = 500 * 1024  # RFC 9309 §2.5: at least 500 KiB are read; what is beyond is ignored
 REDIRECTS = 5  # RFC 9309 §2.3.1.2
 
@@ -36,7 +37,7 @@ class Robots:
             kept = body[:LARGEST]
             body = kept[: max(kept.rfind(b"\n"), kept.rfind(b"\r")) + 1]  # a cut rule could say the opposite
         text = body.removeprefix(b"\xef\xbb\xbf").decode(_coding(body), "replace").replace("\0", "")
-        text = _VERSIONED.sub(r"\1", text)
+        text = "\n".join(_NAMED.sub(r"\1", line) for line in text.splitlines())
         return cls(Protego.parse(text), parse_groups(text))
 
     def allows(self, url: str, agent: str) -> bool:

@@ -30,8 +30,13 @@ def allows(rules: str, path: str, agent: str = "TuwenBot") -> bool:
         ("Useragent:TuwenBot 1 # us\nDisallow: /x", "/x", False),
         ("User-agent: *\nDisallow: /x\n\nUser-agent: TuwenBot/9\nDisallow: /y", "/x", True),
         ("User-agent: other/1.0\nDisallow: /x", "/x", True),
-        ("User-agent: other TuwenBot\nDisallow: /x", "/x", True),  # a name ends at its first space
+        ("User-agent: TuwenBot (ours)\nDisallow: /x", "/x", False),
+        ("User-agent: other TuwenBot\nDisallow: /x", "/x", True),
+        ("User-agent: *\nDisallow: /\n\nUser-agent: Tu Mobile\nAllow: /", "/x", False),  # a name of two words
         ("User-agent: * all\nDisallow: /x", "/x", False),
+        ("User-agent: *\nDisallow: /user-agent: a/1", "/user-agent: a/2", True),
+        ("User-agent: * \x0cDisallow: /x", "/x", False),
+        ("User-agent: TuwenBot/1 \u2028Disallow: /x", "/x", False),
         ("User-agent: *\nAllow: /page/\nDisallow: /page/disallowed.gif", "/page/", True),
         ("User-agent: *\nAllow: /page/\nDisallow: /page/disallowed.gif", "/page/disallowed.gif", False),
         ("User-agent: *\nDisallow: /x\nAllow: /x", "/x", True),
@@ -48,6 +53,7 @@ def allows(rules: str, path: str, agent: str = "TuwenBot") -> bool:
 def test_allows(rules: str, path: str, allowed: bool) -> None:
     assert allows(rules, path) is allowed
     assert allows(rules.replace("\n", "\r\n"), path) is allowed
+    assert allows(rules.replace("\n", "\r"), path) is allowed
     assert allows("\ufeff" + rules, path) is allowed
 
 
