@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PREFIX = "tuwen-work-"
+_PREFIX = f"tuwen-work-{socket.gethostname()}-"  # a lock may tell of this machine's processes alone
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def folder(name: str) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-        os.close(lock)
+        _let_go(lock)
 
 
 def _locked(name: str) -> tuple[Path, int]:
@@ -40,23 +42,29 @@ def _locked(name: str) -> tuple[Path, int]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if path.exists():
             return path, lock
-        os.close(lock)
+        _let_go(lock)
 
 
 def _remove_dead() -> None:
     """Remove the folders of this user that nobody holds."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for path in Path(tempfile.gettempdir()).glob(f"{glob.escape(_PREFIX)}*"):
         try:
             lock = _open(path)
         except OSError:  # just gone, or another user's
             continue
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
+            if os.fstat(lock).st_uid == os.geteuid():  # root can open everybody's
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
         except BlockingIOError:  # alive
             pass
         finally:
-            os.close(lock)
+            _let_go(lock)
+
+
+def _let_go(lock: int) -> None:
+    fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough where a child has inherited it
+    os.close(lock)
 
 
 def _open(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -57,13 +58,23 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_has_is_not(
     assert not list(disk.iterdir())
 
 
-def test_what_is_no_folder_of_work_stays(disk: Path) -> None:
-    (disk / "tuwen-work-file").touch()
-    (disk / "elsewhere").mkdir()
-    (disk / "tuwen-work-link").symlink_to(disk / "elsewhere")
+def test_what_is_not_left_by_us_stays(disk: Path) -> None:
+    with scratch.folder("p00") as here:
+        ours = here.name.removesuffix(here.name.rpartition("-")[2])
+    for other in ("elsewhere", "tuwen-work-another-machine-p00-x"):
+        (disk / other).mkdir()
+    (disk / f"{ours}file").touch()
+    (disk / f"{ours}link").symlink_to(disk / "elsewhere")
+    strangers = disk / f"{ours}strangers"
+    strangers.mkdir()
+    if os.geteuid() == 0:
+        os.chown(strangers, 65534, 65534)
+    else:
+        strangers.chmod(0)
+    before = sorted(disk.iterdir())
     with scratch.folder("p00"):
         pass
-    assert {path.name for path in disk.iterdir()} == {"tuwen-work-file", "elsewhere", "tuwen-work-link"}
+    assert sorted(disk.iterdir()) == before
 
 
 def test_many_at_once_take_none_from_each_other(disk: Path) -> None:
