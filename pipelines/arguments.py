@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.given import DRY, without_beam
 from schemas.errors import BadInput
 
 LISTS = ("--seeds", "--warc", "--allow-address", "--family", "--model", "--against", "--ignore")
@@ -12,7 +13,7 @@ LISTS = ("--seeds", "--warc", "--allow-address", "--family", "--model", "--again
 
 DRY_RUN = "--dry-run"
 BEAM_VERBS = ("crawl", "pair", "measure", "cluster", "judge", "pack", "release", "verify")
-"""What is one job of Beam, and can be shown without running it."""
+"""What is a job of Beam, and can be shown without running it."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,12 @@ def split(argv: list[str]) -> Arguments:
     ours, beam = argv[:end], argv[end + 1 :]
     words = [word for word in ours if word not in ("--debug", DRY_RUN)]
     endpoint, words = _taken("--s3-endpoint", words)
+    if beam and words[:1] and words[0] not in (*BEAM_VERBS, "run"):
+        raise without_beam(beam[0], words[0])
     if DRY_RUN in ours:
         if words[:1] and words[0] not in BEAM_VERBS:
             raise BadInput(f"{DRY_RUN}: {words[0]} has no job of its own; it goes with {', '.join(BEAM_VERBS)}")
-        beam = [*beam, "--dry_run=True"]
+        beam = [*beam, DRY]
     return Arguments(tuple(_spread(words)), tuple(beam), "--debug" in ours, endpoint)
 
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines import arguments, label_verbs, release_verbs, verbs
+from pipelines import arguments, label_verbs, look_verbs, verbs
 from pipelines.arguments import Arguments
 from pipelines.given import Given, running
 from schemas.errors import TuwenError
@@ -33,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for _commands in (verbs.app, release_verbs.app, label_verbs.app):
+for _commands in (verbs.app, look_verbs.app, label_verbs.app):
     app.add_typer(_commands)
 
 _STOPPED = 130  # what a shell says of Ctrl-C; typer turns the exception into it in some versions
@@ -121,7 +121,8 @@ def _fail(message: str, code: int) -> int:
 
     if os.environ.get("TUWEN_DEBUG") and sys.exc_info()[0]:
         traceback.print_exc()
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"tuwen: {escape(printable(message))}", style=None)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+    console.print(f"tuwen: {escape(printable(message))}", style=None)
     return code
 
 

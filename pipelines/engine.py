@@ -23,7 +23,7 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.runners.runner import PipelineState
+from apache_beam.runners.runner import PipelineState, create_runner
 
 from engines.flink import rest
 from pipelines import engine_options
@@ -121,6 +121,7 @@ def check(engine: Engine) -> PipelineOptions:
     options = beam_options.parse((*engine_options.load(engine.name).words(engine.beam_args), *engine.beam_args))
     if engine.workers < 1:
         raise BadInput(f"--workers {engine.workers}: use 1 or more")
+    _check_runner(options)
     _check_flink(options)
     _check_buckets(options)
     return options
@@ -177,6 +178,15 @@ def _local(options: PipelineOptions, workers: int) -> FnApiRunner:
         return FnApiRunner()
     options.view_as(DirectOptions).direct_num_workers = workers
     return FnApiRunner(default_environment=ProcessEnvironment.of(options))
+
+
+def _check_runner(options: PipelineOptions) -> None:
+    """A runner that cannot be had is told before a crawl of days, not after it."""
+    if (name := _runner(options)).lower().rsplit(".", 1)[-1] not in LOCAL:
+        try:
+            create_runner(name)
+        except (ValueError, ImportError, AttributeError) as error:
+            raise BadInput(f"--runner {name}: {_line(str(error))}") from error
 
 
 def _check_flink(options: PipelineOptions) -> None:

@@ -13,6 +13,9 @@ from schemas.errors import BadInput
 if TYPE_CHECKING:
     from pipelines.img2dataset import ListRun
 
+DRY = "--dry_run=True"
+"""Beam's word for --dry-run."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -40,7 +43,13 @@ def running(line: Given) -> Iterator[None]:
         _GIVEN.reset(token)
 
 
-def no_beam(verb: str) -> None:
+def no_beam(what: str) -> None:
     """Raise BadInput where words for Beam are given to what runs without."""
     if words := given().beam:
-        raise BadInput(f"{words[0]} after `--`: {verb} runs without Beam; leave it out")
+        raise without_beam(words[0], what)
+
+
+def without_beam(word: str, what: str) -> BadInput:
+    """What is wrong with a word for Beam beside what runs without."""
+    said = "--dry-run" if word == DRY else f"{word} after `--`"
+    return BadInput(f"{said}: {what} runs without Beam; leave it out")

@@ -38,8 +38,9 @@ def list_run(options: CrawlOptions, wanted: ListRun, said: Mapping[str, Any] | N
         check_engine(engine)
         check(options.url_list, options.input_format, wanted.samples)
     asked = {"engine": wanted.engine, "workers": wanted.workers} if wanted.engine else {}
-    crawl(options, way(options, {**(said or {}), **asked}), **wanted.changes)
-    if wanted.samples is not None and options.url_list:
+    going = way(options, {**(said or {}), **asked})
+    crawl(options, going, **wanted.changes)
+    if wanted.samples is not None and options.url_list and not (going and going.dry):
         from pipelines.listed import write_samples
 
         counts = write_samples(options.url_list, options.input_format, Corpus(options.out), wanted.samples, engine)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines import files, ledgers, uids
+from pipelines import files, ledgers, s3, uids
 from pipelines import shards as raw
 from pipelines.corpus import Corpus, shard_name
 from pipelines.engine import Engine, run
@@ -57,14 +57,14 @@ def pack(corpus: Corpus, recipe: Recipe, version: str, *, engine: Engine, packin
         raw.need(corpus, list(FAMILIES))
         ledgers.need(corpus, recipe)
         models = tuple(models_of(corpus))
-    sweep(folder)
+    sweep(folder, engine)
     counted = run(lambda pipeline: pipeline | Count(corpus, recipe.name, names), job="pack", engine=engine)
     check_counted(counted, len(names), "pack")
     plan = {tier: _shards_for(counted, tier, packing) for tier in TIERS}
     out = published(folder)
     sealed = {name: file.sha256 for name, file in out.files.items()} if out else {}
     wanted = {f"{tier}/{shard_name(number)}" for tier, count in plan.items() for number in range(count)}
-    if out and {f"{name}.tar" for name in wanted} != {path for path in sealed if path.endswith(".tar")}:
+    if counted and out and {f"{name}.tar" for name in wanted} != {path for path in sealed if path.endswith(".tar")}:
         raise out_already(folder)
     shards = Shards(corpus, folder, packing, clock(corpus), sealed, models)
     with progress("pack", [shards.path(name, ".parquet") for name in sorted(wanted)], engine):
@@ -185,11 +185,12 @@ def clock(corpus: Corpus) -> tuple[float, float]:
 def published(folder: str) -> Manifest | None:
     """The manifest of a release that is out; None while it is not.
 
-    Raises Damaged for one that cannot be read, BadInput for a bucket that is not there.
+    Raises Damaged for one that cannot be read, BadInput for a bucket of S3 that is not there.
     """
     path = files.join(folder, "manifest.json")
     if not files.exists(path):
-        files.listing(folder)  # raises where there is not even a bucket, which S3 does not say of one object
+        if folder.startswith(s3.SCHEME):
+            files.listing(folder)  # raises where there is not even a bucket, which S3 does not say of one object
         return None
     try:
         return manifest.decode(files.read_bytes(path))
@@ -204,10 +205,10 @@ def packed(folder: str, tier: str) -> list[str]:
     return [f"{tier}/{name.removesuffix('.parquet')}" for name in files.listing(files.join(folder, tier), ".parquet")]
 
 
-def sweep(folder: str) -> None:
+def sweep(folder: str, engine: Engine) -> None:
     """Remove the temporaries that killed processes left in a local folder; those of living ones stay."""
-    if files.is_remote(folder):
-        return  # an object store publishes whole objects only
+    if files.is_remote(folder) or engine.dry:
+        return  # an object store publishes whole objects only, and a dry run leaves everything as it is
     for path in Path(folder).rglob(".*.tmp"):
         found = re.fullmatch(r"\..+\.(\d+)\.tmp", path.name)
         if found and not _lives(int(found[1])):

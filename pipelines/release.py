@@ -52,10 +52,11 @@ def release(
     Raises BadInput where the shards are not those of this ledger, or the version is out and this would alter it.
     """
     check_version(version)
+    check_date(date)
     with files.remembering():
         ledgers.need(corpus, recipe)
     folder = corpus.release(recipe.name, version)
-    sweep(folder)
+    sweep(folder, engine)
     shards = {tier: packed(folder, tier) for tier in TIERS}
     said = {name: _said(corpus, folder, name, recipe) for names in shards.values() for name in names}
     out, counted = published(folder), _work(corpus, recipe, folder, shards, said, engine)

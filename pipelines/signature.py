@@ -14,30 +14,30 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def command(app: typer.Typer, name: str = "", *, epilog: str) -> Callable[[Command], Command]:
-    """Make a function a command of an app, with the options that it shares spread out; it stays callable as it is."""
+    """Make a function a command of an app, with the options that it shares laid out; it stays callable as it is."""
 
     def register(function: Command) -> Command:
-        app.command(name or None, epilog=epilog)(spread(function))
+        app.command(name or None, epilog=epilog)(flatten(function))
         return function
 
     return register
 
 
-def spread(command: Callable[..., None]) -> Callable[..., None]:
+def flatten(function: Callable[..., None]) -> Callable[..., None]:
     """Let a command with parameters that are dataclasses take their fields instead, each as an option of its own.
 
     typer reads a command's signature, so that is what is made: in the place of such a parameter stand the fields of its
     dataclass, annotated as they are, with their defaults.
     """
-    own = inspect.signature(command, eval_str=True).parameters
+    own = inspect.signature(function, eval_str=True).parameters
     shared: dict[str, Any] = {name: one.annotation for name, one in own.items() if is_dataclass(one.annotation)}
 
-    @functools.wraps(command)
+    @functools.wraps(function)
     def taking(**given: Any) -> None:
         values = {
             name: kind(**{one.name: given.pop(one.name) for one in fields(kind)}) for name, kind in shared.items()
         }
-        command(**values, **given)
+        function(**values, **given)
 
     taking.__signature__ = inspect.Signature(list(_options(own.values())))  # type: ignore[attr-defined]
     return taking

@@ -25,7 +25,7 @@ EngineName = Annotated[
     str,
     Option(
         "--engine",
-        help="local, flink, dataflow, or a TOML file of options; with --dry-run jobs are built only",
+        help="local, flink, dataflow, or a TOML file of options",
         metavar="NAME|FILE",
     ),
 ]

@@ -29,7 +29,7 @@ app = typer.Typer()
 @command(
     app,
     epilog="Example: tuwen crawl --seeds https://pictures.example.cn/ --out corpus --max-pages 1000;"
-    " while it runs: tuwen crawl --status corpus;"
+    " while it runs: tuwen crawl --status corpus; on an engine --dry-run shows its job and runs nothing;"
     " with img2dataset's flags: tuwen crawl --url-list x.parquet --output-folder out --image-size 256."
     f" Those are, with _ or -, as docs/url-lists.md says: {', '.join(f'--{name}' for name in KNOWN)}",
 )
@@ -43,9 +43,7 @@ def crawl(
         str, typer.Option(help="say what is asked before a URL, and what follows; do not fetch it", metavar="URL")
     ] = "",
     workers: Annotated[int, typer.Option(help="workers of an engine; without, one for each partition", min=0)] = 0,
-    engine: Annotated[
-        str, typer.Option(help="crawl by slices on an engine; with --dry-run its job is built only", metavar="NAME")
-    ] = "",
+    engine: Annotated[str, typer.Option(help="crawl by slices on an engine", metavar="NAME")] = "",
 ) -> None:
     """Fetch pages and pictures, politely, into CORPUS/crawl; resumes where it stopped."""
     together.check(written(line))

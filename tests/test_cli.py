@@ -13,6 +13,7 @@ from crawls import small_crawl
 
 from pipelines.arguments import split
 from schemas import manifest
+from schemas.errors import BadInput
 from schemas.manifest import Counts, Manifest
 
 
@@ -155,6 +156,26 @@ def test_lists_of_values_and_beams_own_options() -> None:
     line = split(["crawl", "--seeds", "a", "b", "--out", "c", "--debug", "--", "--runner=X"])
     assert line.ours == ("crawl", "--seeds", "a", "--seeds", "b", "--out", "c")
     assert line.beam == ("--runner=X",) and line.debug
+
+
+@pytest.mark.parametrize("verb", ["diff", "report", "label", "calibrate", "export-model"])
+def test_words_for_beam_go_with_what_runs_on_it(verb: str) -> None:
+    with pytest.raises(BadInput, match=f"--runner=X after `--`: {verb} runs without Beam"):
+        split([verb, "a", "--", "--runner=X"])
+    with pytest.raises(BadInput, match=f"--dry-run: {verb} has no job of its own"):
+        split([verb, "a", "--dry-run"])
+
+
+def test_a_dry_run_of_a_list_makes_no_samples(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("url\nhttp://a.example/b.jpg\n")
+    done = tuwen("crawl", "--url-list", "a.csv", "--output_folder", "o", "--image_size=64", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "crawl" in done.stdout and not (tmp_path / "o").exists()
+
+
+def test_an_error_is_printed_as_it_is(tmp_path: Path) -> None:
+    done = tuwen("measure", str(tmp_path), "--family", "text", "--model", "open_clip:x:y")
+    assert done.returncode == 2 and "open_clip:x:y" in done.stderr
 
 
 @pytest.mark.parametrize("more", [(), ("--output_format=webdataset",)], ids=["corpus", "samples"])

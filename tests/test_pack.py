@@ -262,7 +262,9 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -
         gone = [tmp_path / f".00000.tar.{dead.pid}.tmp", tmp_path / f".00001.tar.{10**30}.tmp"]
         for path in (*kept, *gone):
             path.write_bytes(b"half")
-        sweep(str(tmp_path))
+        sweep(str(tmp_path), DRY)
+        assert sorted(tmp_path.iterdir()) == sorted((*kept, *gone))
+        sweep(str(tmp_path), LOCAL)
         assert sorted(tmp_path.iterdir()) == sorted(kept)
         living.communicate(b"\n")
 

@@ -33,7 +33,7 @@ def make(bench: Any, root: Path, planted: list[Any], **options: Any) -> tuple[An
 
 
 def finish(bench: Any, corpus: Any, **options: Any) -> Manifest:
-    return release(corpus, bench.recipe, "1.0.0", engine=LOCAL, **{"agent": AGENT, "report": page, **options})
+    return release(corpus, bench.recipe, "1.0.0", **{"engine": LOCAL, "agent": AGENT, "report": page, **options})
 
 
 def page(made: Manifest) -> bytes:
@@ -60,6 +60,26 @@ def test_the_manifest_names_every_file(bench: Any, released: tuple[Any, Manifest
     assert {name: (file.bytes, file.sha256) for name, file in made.files.items()} == {
         name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in tree.items()
     }
+
+
+def test_a_dry_run_of_what_is_out_finds_no_fault_and_changes_nothing(
+    bench: Any, released: tuple[Any, Manifest, list[Any]]
+) -> None:
+    corpus, _, _ = released
+    dry = Engine(beam_args=("--dry_run=True",))
+    before = bench.tree(str(folder(corpus)))
+    assert pack(corpus, bench.recipe, "1.0.0", engine=dry, packing=Packing(samples_per_shard=10)) == {}
+    finish(bench, corpus, engine=dry)
+    assert bench.tree(str(folder(corpus))) == before
+
+
+def test_a_date_that_is_none_is_refused_before_any_work(bench: Any, tmp_path: Path) -> None:
+    corpus = bench.corpus(tmp_path, bench.plant(3))
+    pack(corpus, bench.recipe, "1.0.0", engine=LOCAL, packing=Packing())
+    before = bench.tree(str(folder(corpus)))
+    with pytest.raises(BadInput, match="--date nodate: not a day"):
+        finish(bench, corpus, date="nodate")
+    assert bench.tree(str(folder(corpus))) == before
 
 
 def test_the_counts_are_true(released: tuple[Any, Manifest, list[Any]]) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from pipelines.given import no_beam
 from pipelines.signature import command
 from pipelines.verb_options import EngineOptions
 
@@ -45,7 +44,6 @@ def diff(
     """Tell which pairs and shards two releases differ in, and which version that makes."""
     from pipelines import finish
 
-    no_beam("diff")
     finish.show_diff(old, new, as_json)
 
 
@@ -57,5 +55,4 @@ def report(
     """Print the funnel of a corpus or a release, and write or name the page that shows it."""
     from pipelines import finish
 
-    no_beam("report")
     finish.show_report(path, recipe)
