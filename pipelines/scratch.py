@@ -6,13 +6,12 @@ import fcntl
 import glob
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PREFIX = f"tuwen-work-{socket.gethostname()}-"  # a lock may tell of this machine's processes alone
+_PREFIX = f"tuwen-work-{os.uname().nodename}-"  # a lock may tell of this machine's processes alone
 
 
 @contextmanager

@@ -33,7 +33,7 @@ SOCKETS |= {"urllib3"}
 
 def modules(package: str) -> list[Path]:
     """Every Python file of ours in one package."""
-    return sorted(path for path in (ROOT / package).rglob("*.py") if "work" not in path.parts)
+    return sorted(path for path in (ROOT / package).rglob("*.py") if "work" not in path.relative_to(ROOT).parts)
 
 
 def imported(path: Path) -> Iterator[str]:
