@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from crawlers.budget import Budget, Left, gave_up
 from crawlers.conditional import Held
 from crawlers.fetch import Fetched
 from crawlers.hosts import AT_HAND, Hosts
 from crawlers.job import Job
+from crawlers.letter import Letter
 from crawlers.rounds import Rounds
 from crawlers.settings import Settings
 from crawlers.shared import Addresses
@@ -24,18 +25,6 @@ from crawlers.urls import fetchable, may_be_page, origin
 from schemas.errors import BadInput
 from schemas.outcome import Outcome, UrlKind
 from schemas.seeds import Site
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A URL that another partition found, or was led to, and that this one is to ask for. `site` is an origin."""
-
-    url: str
-    target: str
-    redirects: tuple[str, ...]
-    kind: str
-    site: str
-    depth: int
 
 
 class Frontier:

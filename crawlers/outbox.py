@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crawlers.frontier import Frontier, Letter
+from crawlers.frontier import Frontier
+from crawlers.letter import Letter
 from crawlers.partition import Partition
 from crawlers.state import State
 from schemas.errors import Damaged

@@ -2,8 +2,8 @@
 
 cykooz.resizer computes the same sums as Pillow with the processor's vectors, on Pillow's own pixels, in a tenth of the
 time. Where it is not to be had (Linux on ARM, as of its version 4.0), Pillow itself does it. Both round after each of
-the two directions, the one after the columns, the other after the rows: a number may differ by one or two, and by more
-where bicubic goes beyond black or white, which is cut off there.
+the two directions, and do not always begin with the same: a number may differ by one or two, and by more where bicubic
+goes beyond black or white, which is cut off there.
 """
 
 from __future__ import annotations

@@ -149,11 +149,15 @@ def _runner(options: PipelineOptions) -> str:
     return str(options.view_as(StandardOptions).runner)
 
 
+def _is_local(runner: str) -> bool:
+    return runner.lower().rsplit(".", 1)[-1] in LOCAL
+
+
 def _pipeline(engine: Engine, job: str) -> beam.Pipeline:
     options = check(engine)
     name = _runner(options)
     try:
-        if name.lower().rsplit(".", 1)[-1] in LOCAL:
+        if _is_local(name):
             return beam.Pipeline(runner=_local(options, engine.workers), options=options)
         _spread(options, engine.workers)
         _name(options, job)
@@ -182,7 +186,7 @@ def _local(options: PipelineOptions, workers: int) -> FnApiRunner:
 
 def _check_runner(options: PipelineOptions) -> None:
     """A runner that cannot be had is told before a crawl of days, not after it."""
-    if (name := _runner(options)).lower().rsplit(".", 1)[-1] not in LOCAL:
+    if not _is_local(name := _runner(options)):
         try:
             create_runner(name)
         except (ValueError, ImportError, AttributeError) as error:

@@ -52,7 +52,7 @@ def release(
     Raises BadInput where the shards are not those of this ledger, or the version is out and this would alter it.
     """
     check_version(version)
-    check_date(date)
+    date = check_date(date)
     with files.remembering():
         ledgers.need(corpus, recipe)
     folder = corpus.release(recipe.name, version)
@@ -190,7 +190,7 @@ def check_date(date: str | None) -> str | None:
 def _date(corpus: Corpus, date: str | None, out: Manifest | None) -> str:
     """The day that is asked for, else the one that the release is out with, else the last fetch's."""
     if date is not None:
-        return check_date(date) or ""
+        return date
     return out.date if out else datetime.fromtimestamp(clock(corpus)[1], timezone.utc).date().isoformat()
 
 

@@ -20,15 +20,6 @@ Recipe = Annotated[str, Option(help="a packaged recipe, or a TOML file (a slash 
 Version = Annotated[str, Option(help="the release's version", metavar="X.Y.Z")]
 Date = Annotated[str | None, Option(help="the release's date, YYYY-MM-DD; the last fetch's day without")]
 ScoreOf = Annotated[str, Option("--model", help="whose score match_score is, where several are", metavar="NAME")]
-Workers = Annotated[int, Option(help="processes to use", min=1)]
-EngineName = Annotated[
-    str,
-    Option(
-        "--engine",
-        help="local, flink, dataflow, or a TOML file of options",
-        metavar="NAME|FILE",
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -77,8 +68,10 @@ class PictureOptions:
 class EngineOptions:
     """What a verb runs on."""
 
-    workers: Workers = 1
-    engine: EngineName = "local"
+    workers: Annotated[int, Option(help="processes to use", min=1)] = 1
+    engine: Annotated[str, Option(help="local, flink, dataflow, or a TOML file of options", metavar="NAME|FILE")] = (
+        "local"
+    )
 
     def running(self) -> Engine:
         """The engine, said aloud where its name stands for more. Raises BadInput for one that is unknown."""

@@ -38,11 +38,10 @@ def within(parts: tuple[float, ...], size: tuple[int, int]) -> Box:
 
 
 def columns_first(image: Image.Image, size: tuple[int, int], box: Box, interpolation: Interpolation) -> Image.Image:
-    """What Pillow makes, but of the columns first: bicubic's overshoot is cut off after each of the two directions."""
-    turned = image.transpose(Image.Transpose.TRANSPOSE)
-    left, top, right, bottom = box
-    made = turned.resize(size[::-1], resample._PILLOWS[interpolation], box=(top, left, bottom, right))
-    return made.transpose(Image.Transpose.TRANSPOSE)
+    """What Pillow makes of the columns, then of the rows: bicubic's overshoot is cut off after each of the two."""
+    (width, height), (left, top, right, bottom) = size, box
+    columns = image.resize((image.width, height), resample._PILLOWS[interpolation], box=(0, top, image.width, bottom))
+    return columns.resize((width, height), resample._PILLOWS[interpolation], box=(left, 0, right, height))
 
 
 @pytest.mark.parametrize(("width", "height"), [(8, 5), (20, 7), (700, 400)])
@@ -63,7 +62,8 @@ def test_any_part_of_any_picture_is_what_pillow_makes_of_it(
     box = within(parts, image.size)
     made = resample.resample(image, (48, 32), box, interpolation)
     assert (made.mode, made.size) == (mode, (48, 32))
-    assert apart(made, columns_first(image, (48, 32), box, interpolation))[0] <= 6  # 4 was seen once in 45,000
+    most, mean = apart(made, columns_first(image, (48, 32), box, interpolation))
+    assert most <= 2 and mean < 0.1
 
 
 @fast
